@@ -1,0 +1,1 @@
+//! The verifiable OPRF of RFC 9497.
