@@ -1,0 +1,70 @@
+# One name per task; people and CI use the same ones. `make demo` and `make test` set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+CARGO := $(shell command -v cargo || echo $$HOME/.cargo/bin/cargo)
+CARGO_PROFILE := dev
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
+STAGE := scripts/stage
+
+.PHONY: help setup demo test lint lint-python lint-rust test-rust test-python bench wheel clean
+
+help: ## list the tasks
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.core-built ## make .venv with everything in it
+
+$(VENV)/.requirements-installed: pyproject.toml constraints.txt scripts/check-machine
+	@scripts/check-machine
+	@test -x $(BIN)/python || python3 -m venv $(VENV)
+	@echo "setup: Python packages" >&2
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.core-built: $(VENV)/.requirements-installed $(RUST_SOURCES)
+	@echo "setup: Rust core" >&2
+	@PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop --quiet --locked --profile $(CARGO_PROFILE)
+	@touch $@
+
+demo: setup ## trace a robocall campaign through the records of eight real switches
+	@$(BIN)/trunkline demo
+
+test: ## everything that must pass, with the time of each stage
+	@$(STAGE) setup $(MAKE) --no-print-directory setup
+	@$(STAGE) lint-python $(MAKE) --no-print-directory lint-python
+	@$(STAGE) lint-rust $(MAKE) --no-print-directory lint-rust
+	@$(STAGE) test-rust $(MAKE) --no-print-directory test-rust
+	@$(STAGE) test-python $(MAKE) --no-print-directory test-python
+
+lint: lint-python lint-rust ## formats, types, import rules, clippy
+
+lint-python: setup
+	@$(BIN)/ruff format --check --quiet src tests
+	@$(BIN)/ruff check --quiet src tests
+	@$(BIN)/mypy --no-error-summary
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache >/dev/null || PYTHONPATH=src $(BIN)/lint-imports --no-cache
+
+lint-rust: setup
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --quiet --locked --workspace --all-targets --profile $(CARGO_PROFILE) -- -D warnings
+
+test-rust: setup
+	@$(CARGO) test --quiet --locked --workspace --profile $(CARGO_PROFILE)
+
+test-python: setup
+	@$(BIN)/pytest
+
+bench: setup ## the figures of docs/benchmarks.md
+	@$(BIN)/trunkline bench primitives
+	@$(BIN)/trunkline bench pipeline
+	@$(BIN)/trunkline bench trace
+
+wheel: setup ## an abi3 wheel in dist/
+	@PATH="$(dir $(CARGO)):$$PATH" $(BIN)/maturin build --quiet --locked --profile $(CARGO_PROFILE) --out dist
+
+clean: ## remove what the tasks made
+	@rm -rf $(VENV) target dist .mypy_cache .pytest_cache .ruff_cache .hypothesis src/trunkline/_core*.so
