@@ -1,0 +1,106 @@
+//! The vectors of RFC 9497 appendix A.1.2, and the refusals that only Rust callers can meet.
+
+use subtle::ConstantTimeEq;
+
+use super::*;
+use crate::random::OsRandom;
+
+const SEED: [u8; 32] = [0xa3; 32];
+const SECRET: &str = "e6f73f344b79b379f1a0dd37e07ff62e38d9f71345ce62ae3a9bc60b04ccd909";
+const PUBLIC: &str = "c803e2cc6b05fc15064549b5920659ca4a77b2cca6f04f6b357009335476ad4e";
+const BLINDS: [&str; 2] = [
+    "64d37aed22a27f5191de1c1d69fadb899d8862b58eb4220029e036ec4c1f6706",
+    "222a5e897cf59db8145db8d16e597e8facb80ae7d4e26d9881aa6f61d645fc0e",
+];
+const NONCE: &str = "419c4f4f5052c53c45f3da494d2b67b220d02118e0857cdbcf037f9ea84bbe0c";
+const BLINDED: [&str; 2] = [
+    "863f330cc1a1259ed5a5998a23acfd37fb4351a793a5b3c090b642ddc439b945",
+    "90a0145ea9da29254c3a56be4fe185465ebb3bf2a1801f7124bbbadac751e654",
+];
+const EVALUATED: [&str; 2] = [
+    "aa8fa048764d5623868679402ff6108d2521884fa138cd7f9c7669a9a014267e",
+    "cc5ac221950a49ceaa73c8db41b82c20372a4c8d63e5dded2db920b7eee36a2a",
+];
+const PROOF: &str = "cc203910175d786927eeb44ea847328047892ddf8590e723c37205cb74600b0a\
+                     5ab5337c8eb4ceae0494c2cf89529dcf94572ed267473d567aeed6ab873dee08";
+const LABELS: [&str; 2] = [
+    "b58cfbe118e0cb94d79b5fd6a6dafb98764dff49c14e1770b566e42402da1a7d\
+     a4d8527693914139caee5bd03903af43a491351d23b430948dd50cde10d32b3c",
+    "8a9a2f3c7f085b65933594309041fc1898d42d0858e59f90814ae90571a6df60\
+     356f4610bf816f27afdd84f47719e480906d27ecd994985890e5f539e7ea74b6",
+];
+
+fn bytes(parts: &[&str]) -> Vec<u8> {
+    hex::decode(parts.concat()).expect("the vectors are hexadecimal")
+}
+
+fn inputs() -> Vec<Vec<u8>> {
+    vec![vec![0], vec![0x5a; 17]]
+}
+
+fn key() -> LabelKey {
+    LabelKey::danger_derive(&SEED, b"test key").expect("the vector's seed derives a key")
+}
+
+fn blinding() -> Blinding {
+    let client = LabelClient::new(&bytes(&[PUBLIC])).expect("the vector's key decodes");
+    client.danger_blind_batch_with(inputs(), &bytes(&BLINDS)).expect("the vector's blinds are good")
+}
+
+#[test]
+fn derived_key_is_that_of_the_vectors() {
+    assert_eq!(key().secret_bytes().to_vec(), bytes(&[SECRET]));
+    assert_eq!(key().public_key().to_vec(), bytes(&[PUBLIC]));
+}
+
+#[test]
+fn batch_of_two_gives_the_bytes_of_the_vectors() {
+    let blinding = blinding();
+    assert_eq!(blinding.elements(), bytes(&BLINDED));
+    let (evaluated, proof) = key()
+        .danger_evaluate_batch_with_nonce(&bytes(&BLINDED), &bytes(&[NONCE]))
+        .expect("the vector evaluates");
+    assert_eq!(evaluated, bytes(&EVALUATED));
+    assert_eq!(proof, bytes(&[PROOF]));
+    assert_eq!(blinding.finalize(&[], &evaluated, &proof).expect("the proof verifies"), bytes(&LABELS));
+}
+
+#[test]
+fn large_batch_with_padding_agrees_with_single_evaluations() {
+    let key = LabelKey::generate(&OsRandom).expect("randomness");
+    let client = LabelClient::new(&key.public_key()).expect("own key");
+    let inputs: Vec<_> = (0..300_u16).map(|i| i.to_be_bytes().to_vec()).collect();
+    let blinding = client.blind_batch(&OsRandom, inputs.clone()).expect("good inputs");
+    let padding = random_elements(&OsRandom, 7).expect("a small count");
+    let (evaluated, proof) =
+        key.evaluate_batch(&OsRandom, &[blinding.elements(), &padding].concat()).expect("good elements");
+    let labels = blinding.finalize(&padding, &evaluated, &proof).expect("an honest answer");
+    for index in [0, 63, 64, 299] {
+        let single = client.blind_batch(&OsRandom, vec![inputs[index].clone()]).expect("a good input");
+        let (evaluated, proof) = key.evaluate_batch(&OsRandom, single.elements()).expect("a good element");
+        let blind = single.reveal_blind(0).expect("one input");
+        let label = verify_transcript(&key.public_key(), &inputs[index], &blind, &evaluated, &proof);
+        assert_eq!(label.expect("an honest answer"), labels[index * LABEL_SIZE..][..LABEL_SIZE]);
+    }
+}
+
+#[test]
+fn two_proofs_of_one_statement_differ() {
+    let prove = || key().evaluate_batch(&OsRandom, &bytes(&BLINDED)).expect("good elements").1;
+    assert_ne!(prove(), prove());
+}
+
+#[test]
+fn keys_compare_by_their_secret() {
+    assert!(bool::from(key().ct_eq(&LabelKey::from_bytes(&bytes(&[SECRET])).expect("a good key"))));
+    assert!(!bool::from(key().ct_eq(&LabelKey::generate(&OsRandom).expect("randomness"))));
+}
+
+#[test]
+fn answer_of_another_key_or_in_another_order_is_refused() {
+    let (blinding, other) = (blinding(), LabelKey::generate(&OsRandom).expect("randomness"));
+    let (evaluated, proof) = other.evaluate_batch(&OsRandom, blinding.elements()).expect("good elements");
+    assert!(blinding.finalize(&[], &evaluated, &proof).is_err());
+    let swapped = bytes(&[EVALUATED[1], EVALUATED[0]]);
+    assert!(blinding.finalize(&[], &swapped, &bytes(&[PROOF])).is_err());
+}
