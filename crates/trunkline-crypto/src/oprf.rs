@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 pub use client::{random_elements, verify_transcript, Blinding, LabelClient};
 pub use key::LabelKey;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::random::Hedge;
 use crate::transcript;
 
@@ -50,7 +50,7 @@ impl PublicKey {
     fn decode(bytes: &[u8]) -> Result<Self> {
         let bytes = fixed(bytes, "a label public key has 32 bytes")?;
         let message = "the label public key is not canonical or is the identity";
-        let point = decode_element(&bytes).ok_or(Error::new(ErrorKind::Point, message))?;
+        let point = decode_element(&bytes).ok_or(Error::point(message))?;
         Ok(Self { point, bytes })
     }
 }
@@ -63,26 +63,26 @@ pub fn label_index(kid: &[u8], labels: &[u8]) -> Result<Vec<u8>> {
     let kid: [u8; 16] = fixed(kid, "a key id has 16 bytes")?;
     let (labels, rest) = labels.as_chunks::<LABEL_SIZE>();
     if !rest.is_empty() {
-        return Err(Error::new(ErrorKind::Decoding, "packed labels have 64 bytes each"));
+        return Err(Error::decoding("packed labels have 64 bytes each"));
     }
     Ok(labels.iter().flat_map(|label| transcript::hash("idx", &[&kid, label])).collect())
 }
 
 fn fixed<const N: usize>(bytes: &[u8], message: &'static str) -> Result<[u8; N]> {
-    bytes.try_into().map_err(|_| Error::new(ErrorKind::Decoding, message))
+    bytes.try_into().map_err(|_| Error::decoding(message))
 }
 
 fn check_count(count: usize) -> Result<()> {
     match count {
-        0 => Err(Error::new(ErrorKind::Decoding, "a label batch has at least one element")),
+        0 => Err(Error::decoding("a label batch has at least one element")),
         1..=MAX_BATCH => Ok(()),
-        _ => Err(Error::new(ErrorKind::TooLarge, "a label batch has at most 65,535 elements")),
+        _ => Err(Error::too_large("a label batch has at most 65,535 elements")),
     }
 }
 
 fn check_input(index: usize, input: &[u8]) -> Result<()> {
     if input.len() > MAX_INPUT {
-        return Err(Error::new(ErrorKind::TooLarge, "a label input has at most 1,024 bytes").at(index));
+        return Err(Error::too_large("a label input has at most 1,024 bytes").at(index));
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ fn check_input(index: usize, input: &[u8]) -> Result<()> {
 fn encodings(packed: &[u8]) -> Result<&[Encoding]> {
     let (encodings, rest) = packed.as_chunks();
     if !rest.is_empty() {
-        return Err(Error::new(ErrorKind::Decoding, "packed elements have 32 bytes each"));
+        return Err(Error::decoding("packed elements have 32 bytes each"));
     }
     check_count(encodings.len())?;
     Ok(encodings)
@@ -107,19 +107,19 @@ fn decode_elements(encodings: &[Encoding]) -> Result<Vec<RistrettoPoint>> {
     let good: Vec<_> = points.into_iter().map_while(|point| point).collect();
     if good.len() < count {
         let message = "a label element is not canonical or is the identity";
-        return Err(Error::new(ErrorKind::Point, message).at(good.len()));
+        return Err(Error::point(message).at(good.len()));
     }
     Ok(good)
 }
 
 fn canonical_scalar(bytes: &[u8; SCALAR_SIZE], message: &'static str) -> Result<Scalar> {
-    Option::from(Scalar::from_canonical_bytes(*bytes)).ok_or(Error::new(ErrorKind::Scalar, message))
+    Option::from(Scalar::from_canonical_bytes(*bytes)).ok_or(Error::scalar(message))
 }
 
 fn nonzero_scalar(bytes: &[u8; SCALAR_SIZE], message: &'static str) -> Result<Scalar> {
     let scalar = canonical_scalar(bytes, message)?;
     if scalar == Scalar::ZERO {
-        return Err(Error::new(ErrorKind::Scalar, message));
+        return Err(Error::scalar(message));
     }
     Ok(scalar)
 }

@@ -9,7 +9,7 @@ use super::{
     check_count, check_input, decode_elements, encode_doubled, encodings, next_scalar, nonzero_scalar, proof,
     suite, Encoding, PublicKey, CHUNK, LABEL_SIZE, SCALAR_SIZE,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::pool;
 use crate::random::{Hedge, RandomSource};
 
@@ -52,7 +52,7 @@ impl LabelClient {
         let secrets = Secrets { inputs, blinds };
         secrets.check_inputs()?;
         if secrets.blinds.len() != secrets.inputs.len() {
-            return Err(Error::new(ErrorKind::Decoding, "there are not as many blinds as inputs"));
+            return Err(Error::decoding("there are not as many blinds as inputs"));
         }
         Ok(Blinding::new(self.public_key.clone(), secrets))
     }
@@ -114,7 +114,7 @@ impl Blinding {
         let (blinded, evaluated) = (encodings(&blinded)?, encodings(evaluated)?);
         if blinded.len() != evaluated.len() {
             let message = "there are not as many evaluated elements as blinded ones";
-            return Err(Error::new(ErrorKind::Decoding, message));
+            return Err(Error::decoding(message));
         }
         pool::install(|| {
             let mut blinded_points = self.points.clone();

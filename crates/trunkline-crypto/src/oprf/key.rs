@@ -10,7 +10,7 @@ use super::{
     check_input, decode_elements, encode_doubled, encodings, fixed, next_scalar, nonzero_scalar, proof,
     suite, PublicKey, ELEMENT_SIZE, SCALAR_SIZE,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::pool;
 use crate::random::{Hedge, RandomSource};
 
@@ -53,7 +53,7 @@ impl LabelKey {
                 suite::hash_to_scalar_with(&parts, b"DeriveKeyPair")
             })
             .find(|secret| *secret != Scalar::ZERO);
-        secret.map(Self::new).ok_or(Error::new(ErrorKind::Scalar, "no key can be derived from this seed"))
+        secret.map(Self::new).ok_or(Error::scalar("no key can be derived from this seed"))
     }
 
     fn new(secret: Scalar) -> Self {

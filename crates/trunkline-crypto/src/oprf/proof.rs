@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::suite::{self, CONTEXT};
 use super::{canonical_scalar, PublicKey};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// The fewest terms that are worth a thread of their own in a multi-scalar multiplication.
 const SMALLEST_SHARE: usize = 256;
@@ -62,7 +62,7 @@ pub(super) fn verify(
     proof: &[u8],
 ) -> Result<()> {
     let ([c, s], []) = proof.as_chunks() else {
-        return Err(Error::new(ErrorKind::Decoding, "a label proof has 64 bytes"));
+        return Err(Error::decoding("a label proof has 64 bytes"));
     };
     let [c, s] = [c, s].map(|bytes| canonical_scalar(bytes, "a label proof has two reduced scalars"));
     let (c, s) = (c?, s?);
@@ -70,7 +70,7 @@ pub(super) fn verify(
     let t3 = RistrettoPoint::vartime_multiscalar_mul([s, c], [m, z]);
     if challenge(public_key, m, z, &t2, &t3) != c {
         let message = "the proof does not show that the label authority's key made these elements";
-        return Err(Error::new(ErrorKind::Proof, message));
+        return Err(Error::proof(message));
     }
     Ok(())
 }
