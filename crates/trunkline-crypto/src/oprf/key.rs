@@ -114,7 +114,8 @@ impl LabelKey {
             let weights = proof::weights(&self.public_key, blinded, &evaluated);
             let m = proof::public_sum(&weights, &points);
             let z = self.secret * m;
-            let proof = proof::prove(&self.secret, &self.public_key, &m, &z, &nonce(&m, &z)?);
+            let nonce = nonce(&m, &z)?;
+            let proof = proof::prove(&self.secret, &self.public_key, &m, &z, &nonce);
             Ok((evaluated.into_flattened(), proof))
         })
     }
