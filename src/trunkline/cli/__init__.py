@@ -1,1 +1,1 @@
-"""cli."""
+"""The command line, one module per role. Protocol work happens below; here are options, progress and words."""

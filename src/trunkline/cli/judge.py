@@ -1,0 +1,1 @@
+"""`trunkline judge`: checks a verdict offline."""

@@ -1,0 +1,54 @@
+"""The `trunkline` command: gathers the roles' commands and turns errors into words and exit codes.
+
+Exit codes: 0 done, 1 an error of ours (said on stderr, with `--json` also on stdout), 2 wrong usage.
+"""
+
+import sys
+
+import typer
+
+from trunkline import __version__
+from trunkline.cli import authority, bench, carrier, cdr, demo, doctor, judge, keys, local, record_store, registry
+from trunkline.cli.output import console, print_json
+from trunkline.errors import TrunklineError
+
+app = typer.Typer(
+    help="Call traceback over encrypted call records: accountable when abused, private otherwise.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("demo")(demo.demo)
+app.command("up")(local.up)
+app.command("down")(local.down)
+app.command("status")(local.status)
+app.command("judge")(judge.judge)
+app.command("doctor")(doctor.doctor)
+app.add_typer(carrier.app, name="carrier", help="A carrier: enrol, contribute, trace, report.")
+app.add_typer(cdr.app, name="cdr", help="Call detail records: look into files.")
+app.add_typer(authority.app, name="authority", help="The four authorities: serve, approve, suspend, audit.")
+app.add_typer(record_store.app, name="record-store", help="The record store: serve.")
+app.add_typer(keys.app, name="keys", help="Keys and signed public parameters of a deployment.")
+app.add_typer(registry.app, name="registry", help="The signed list of providers.")
+app.add_typer(bench.app, name="bench", help="Measure: primitives, pipeline, trace.")
+
+
+@app.command("version")
+def version() -> None:
+    """Prints the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Runs the command line; the entry point of the `trunkline` script."""
+    try:
+        app()
+    except TrunklineError as error:
+        if "--json" in sys.argv:
+            print_json({"error": error.code, "message": str(error)})
+        console.print(f"error ({error.code}): {error}", style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,317 @@
+"""A whole deployment on one machine: every role with its own folder, keys, configuration file and port.
+
+    DIR/root/                    the root's and the registry's keys (in a real deployment: offline)
+    DIR/public/                  parameters.json, registry.json, fingerprint.txt, ca.pem: what everyone may have
+    DIR/authority/ROLE/          config.toml, keys, data
+    DIR/record-store/            config.toml, keys, data
+    DIR/carriers/NAME/           carrier.toml, sources.toml, keys, data
+    DIR/run/ DIR/log/            pids and logs of what runs
+"""
+
+import secrets
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from trunkline.errors import ConfigurationError, ConflictError
+from trunkline.jager.deployment.ceremony import Terms, parameters_payload, sign_parameters
+from trunkline.jager.deployment.key_material import (
+    GRANT_KEY_FILE,
+    IDENTITY_KEY_FILE,
+    ISSUER_KEY_FILE,
+    JOIN_LOG_KEY_FILE,
+    LABEL_KEY_FILE,
+    LABEL_SIGNATURE_KEY_FILE,
+    OPENER_KEY_FILE,
+    REGISTRY_KEY_FILE,
+    ROOT_KEY_FILE,
+    STORE_KEY_FILE,
+    VERDICT_KEY_FILE,
+    make_keys,
+)
+from trunkline.jager.deployment.processes import ProcessFolder, Running
+from trunkline.jager.deployment.provider_list import Provider, sign_registry
+from trunkline.jager.messages.parameters import root_fingerprint
+from trunkline.service.files import write_atomically
+from trunkline.service.keys import IdentityKey
+from trunkline.service.tls import AUTHORITY_CERTIFICATE, create_local_authority, issue_certificate
+from trunkline.telephony.providers import ProviderId
+
+AUTHORITY_ROLES = ("labels", "membership", "authorization", "accountability")
+RECORD_STORE = "record-store"
+_ADDRESS = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCarrier:
+    """A carrier that this machine runs the agent of.
+
+    Attributes:
+        name: Short name: its folder and its process are called so.
+        title: For people.
+        sources: The `[[source]]` tables of its call records, as in docs/cdr-sources.md; none for who only traces.
+        settings: Sections of carrier.toml that differ from the defaults, such as `labels` or `contribution`.
+    """
+
+    name: str
+    title: str
+    sources: Sequence[Mapping[str, Any]] = ()
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class LocalDeployment:
+    """The folder of a local deployment, and its processes.
+
+    Args:
+        directory: The folder, see the module's first lines.
+        end_with_parent: Whether the services end when this process does.
+    """
+
+    def __init__(self, directory: Path, *, end_with_parent: bool = False) -> None:
+        self.directory = directory.absolute()
+        self.processes = ProcessFolder(self.directory, end_with_parent=end_with_parent)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the ceremony was held."""
+        return (self.public / "parameters.json").exists()
+
+    @property
+    def public(self) -> Path:
+        """The folder of what everyone may have."""
+        return self.directory / "public"
+
+    def carrier_config(self, name: str) -> Path:
+        """The configuration file of a carrier's agent."""
+        return self.directory / "carriers" / name / "carrier.toml"
+
+    def carriers(self) -> list[str]:
+        """The names of the carriers that have a configuration here."""
+        return sorted(path.parent.name for path in self.directory.glob("carriers/*/carrier.toml"))
+
+    # --- making it ------------------------------------------------------------------------------------
+
+    def create(self, terms: Terms, carriers: Sequence[LocalCarrier], listed: Sequence[str] = ()) -> None:
+        """Holds the ceremony: keys of all roles, parameters, registry, certificates, configuration files.
+
+        Args:
+            terms: What was agreed on.
+            carriers: The carriers that this machine runs.
+            listed: Names of further providers that take no part.
+
+        Raises:
+            ConflictError: There is a deployment in the folder already.
+        """
+        if self.exists:
+            raise ConflictError(f"{self.directory} holds a deployment already; use another folder")
+        self.public.mkdir(parents=True, exist_ok=True)
+        ports = dict(zip((*AUTHORITY_ROLES, RECORD_STORE), _free_ports(5), strict=True))
+        store_id = secrets.token_hex(16)
+        halves = {
+            role: make_keys(role, self._folder(role))
+            for role in (*AUTHORITY_ROLES, RECORD_STORE)
+        }
+        halves[RECORD_STORE]["id"] = store_id
+        halves["root"] = make_keys("root", self.directory / "root")
+        halves["registry"] = make_keys("registry", self.directory / "root" / "registry")
+        root = IdentityKey.load(self.directory / "root" / ROOT_KEY_FILE)
+        payload = parameters_payload(terms, [one for one in halves.values() if one["role"] != "root"])
+        write_atomically(self.public / "parameters.json", sign_parameters(payload, root), mode=0o644)
+        fingerprint = root_fingerprint(root.public_key)
+        write_atomically(self.public / "fingerprint.txt", f"{fingerprint}\n".encode(), mode=0o644)
+
+        providers = [
+            Provider(id=provider_id(terms.deployment, one.name), name=one.title, key=self._carrier_key(one.name))
+            for one in carriers
+        ]
+        providers += [Provider(id=provider_id(terms.deployment, name), name=name) for name in listed]
+        judge_id = provider_id(terms.deployment, "accountability")
+        providers.append(
+            Provider(id=judge_id, name="Accountability authority", key=halves["accountability"]["identity"])
+        )
+        registry_key = IdentityKey.load(self.directory / "root" / "registry" / REGISTRY_KEY_FILE)
+        write_atomically(self.public / "registry.json", sign_registry(providers, 1, registry_key), mode=0o644)
+
+        ca_folder = self.directory / "root" / "tls"
+        ca_file = create_local_authority(ca_folder)
+        write_atomically(self.public / AUTHORITY_CERTIFICATE, ca_file.read_bytes(), mode=0o644)
+        for role in (*AUTHORITY_ROLES, RECORD_STORE):
+            issue_certificate(ca_folder, f"{terms.deployment} {role}", [_ADDRESS, "localhost"], self._folder(role))
+        self._write_service_configs(fingerprint, ports, store_id, judge_id)
+        for one in carriers:
+            self._write_carrier_config(one, terms.deployment, fingerprint, ports, store_id)
+
+    def _folder(self, role: str) -> Path:
+        return self.directory / role if role == RECORD_STORE else self.directory / "authority" / role
+
+    def _carrier_key(self, name: str) -> str:
+        return str(make_keys("carrier", self.directory / "carriers" / name)["identity"])
+
+    def _write_service_configs(
+        self, fingerprint: str, ports: Mapping[str, int], store_id: str, judge_id: ProviderId
+    ) -> None:
+        sections: dict[str, dict[str, Any]] = {
+            "labels": {"keys": [LABEL_KEY_FILE]},
+            "membership": {"issuer_key": ISSUER_KEY_FILE, "log_key": JOIN_LOG_KEY_FILE},
+            "authorization": {
+                "label_signature_keys": [LABEL_SIGNATURE_KEY_FILE],
+                "grant_key": GRANT_KEY_FILE,
+            },
+            "accountability": {
+                "opener_key": OPENER_KEY_FILE,
+                "verdict_key": VERDICT_KEY_FILE,
+                "id": judge_id.hex,
+                "identity_key": IDENTITY_KEY_FILE,
+                "labels_url": _url(ports["labels"]),
+                "membership_url": _url(ports["membership"]),
+                "ca_file": f"../../public/{AUTHORITY_CERTIFICATE}",
+            },
+            RECORD_STORE: {"id": store_id, "key": STORE_KEY_FILE},
+        }
+        for role, section in sections.items():
+            up = ".." if role == RECORD_STORE else "../.."
+            name = role.replace("-", "_")
+            config = {
+                "parameters": f"{up}/public/parameters.json",
+                "root_fingerprint": fingerprint,
+                "registry": f"{up}/public/registry.json",
+                "host": _ADDRESS,
+                "port": ports[role],
+                "data_dir": "data",
+                "tls_certificate": "tls.pem",
+                "tls_key": "tls.key",
+                name: section,
+            }
+            _write_toml(self._folder(role) / "config.toml", config)
+
+    def _write_carrier_config(
+        self, carrier: LocalCarrier, deployment: str, fingerprint: str, ports: Mapping[str, int], store_id: str
+    ) -> None:
+        config: dict[str, Any] = {
+            "parameters": "../../public/parameters.json",
+            "root_fingerprint": fingerprint,
+            "registry": "../../public/registry.json",
+            "data_dir": "data",
+            "carrier": {
+                "id": provider_id(deployment, carrier.name).hex,
+                "name": carrier.title,
+                "identity_key": IDENTITY_KEY_FILE,
+                "member_secret": "member.key",
+                "labels_url": _url(ports["labels"]),
+                "membership_url": _url(ports["membership"]),
+                "authorization_url": _url(ports["authorization"]),
+                "accountability_url": _url(ports["accountability"]),
+                "record_store_url": _url(ports[RECORD_STORE]),
+                "record_store_id": store_id,
+                "ca_file": f"../../public/{AUTHORITY_CERTIFICATE}",
+                "control_socket": "control.sock",
+            },
+            **{name: dict(section) for name, section in carrier.settings.items()},
+        }
+        folder = self.directory / "carriers" / carrier.name
+        if carrier.sources:
+            config["sources"] = "sources.toml"
+            _write_toml(folder / "sources.toml", {"source": [dict(one) for one in carrier.sources]})
+        _write_toml(folder / "carrier.toml", config)
+
+    # --- running it -----------------------------------------------------------------------------------
+
+    def start_services(self) -> list[Running]:
+        """Starts the four authorities and the record store, and waits until they are ready."""
+        started = [
+            self.processes.start(
+                role,
+                ["trunkline.jager.authority", "--role", role, "--config", str(self._folder(role) / "config.toml")],
+            )
+            for role in AUTHORITY_ROLES
+        ]
+        config = self._folder(RECORD_STORE) / "config.toml"
+        started.append(self.processes.start(RECORD_STORE, ["trunkline.jager.record_store", "--config", str(config)]))
+        self.processes.wait_ready({one.name: self._ready_check(one.name) for one in started})
+        return started
+
+    def start_carriers(self, names: Iterable[str]) -> list[Running]:
+        """Starts the agents of these carriers (they must be enrolled), and waits until they answer."""
+        started = [
+            self.processes.start(
+                f"carrier-{name}", ["trunkline.jager.carrier", "--config", str(self.carrier_config(name))]
+            )
+            for name in names
+        ]
+        sockets = {
+            f"carrier-{name}": self.carrier_config(name).parent / "control.sock" for name in names
+        }
+        self.processes.wait_ready({name: _socket_check(path) for name, path in sockets.items()})
+        return started
+
+    def stop(self) -> list[Running]:
+        """Ends everything that was started here."""
+        return self.processes.stop()
+
+    def _ready_check(self, role: str) -> Callable[[], bool]:
+        import tomllib
+
+        port = tomllib.loads((self._folder(role) / "config.toml").read_text())["port"]
+        trust = ssl.create_default_context(cafile=str(self.public / AUTHORITY_CERTIFICATE))
+
+        def check() -> bool:
+            try:
+                with urllib.request.urlopen(f"{_url(port)}/ready", timeout=2, context=trust) as answer:
+                    return bool(answer.status == 200)
+            except (urllib.error.URLError, OSError):
+                return False
+
+        return check
+
+
+def provider_id(deployment: str, name: str) -> ProviderId:
+    """The id that a local deployment gives a provider: the same for the same names, so that runs compare."""
+    import hashlib
+
+    return ProviderId(hashlib.sha256(f"trunkline local provider\0{deployment}\0{name}".encode()).digest()[:16])
+
+
+def _url(port: int) -> str:
+    return f"https://{_ADDRESS}:{port}"
+
+
+def _socket_check(path: Path) -> Callable[[], bool]:
+    def check() -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+            except OSError:
+                return False
+            return True
+
+    return check
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now, outside the range the kernel gives to outgoing connections."""
+    found: list[int] = []
+    deadline = time.monotonic() + 10
+    while len(found) < count:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind((_ADDRESS, port))
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise ConfigurationError("no free port between 20000 and 32000 on 127.0.0.1") from None
+                continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
+def _write_toml(path: Path, value: Mapping[str, Any]) -> None:
+    write_atomically(path, tomli_w.dumps(value).encode())
