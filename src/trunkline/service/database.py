@@ -18,13 +18,14 @@ from sqlalchemy import Engine, event
 from trunkline.errors import StorageError
 
 _BUSY_TIMEOUT_MS = 5000
+_AUTOCOMMIT = "AUTOCOMMIT"
 
 
 def open_database(path_or_url: Path | str, *, migrations: str, durable: bool = True) -> Engine:
     """Open a database and bring it to the newest revision.
 
     Every transaction on SQLite takes the write lock when it begins, so what it read is still true when
-    it writes. Reading alone goes through `engine.connect()` with the isolation level `AUTOCOMMIT`.
+    it writes. What only reads goes through `reading`, which waits for nobody.
 
     Args:
         path_or_url: An SQLite file, made when it is not there, or an SQLAlchemy URL.
@@ -46,6 +47,17 @@ def open_database(path_or_url: Path | str, *, migrations: str, durable: bool = T
             Path(text).touch(mode=0o600)
         _migrate(engine, migrations)
     return engine
+
+
+@contextlib.contextmanager
+def reading(engine: Engine) -> Iterator[sqlalchemy.Connection]:
+    """Give a connection for single reads, outside of any transaction.
+
+    Raises:
+        StorageError: The database failed.
+    """
+    with storage_errors(), engine.connect().execution_options(isolation_level=_AUTOCOMMIT) as connection:
+        yield connection
 
 
 @contextlib.contextmanager
@@ -82,7 +94,8 @@ def _configure_sqlite(engine: Engine, *, durable: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: sqlalchemy.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("isolation_level") != _AUTOCOMMIT:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _migrate(engine: Engine, migrations: str) -> None:
@@ -114,7 +127,7 @@ def _migrate(engine: Engine, migrations: str) -> None:
 
 
 def _revision(engine: Engine) -> str | None:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with reading(engine) as connection:
         if not sqlalchemy.inspect(connection).has_table("alembic_version"):
             return None
         revision = connection.execute(sqlalchemy.text("SELECT version_num FROM alembic_version")).scalar()

@@ -51,8 +51,8 @@ def configure_logging(service: str, level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # These two log every request with its URL at "info".
-    for noisy in ("httpx", "httpcore"):
+    # These log every request, or each step of a start, at "info".
+    for noisy in ("httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
