@@ -11,5 +11,5 @@ Example:
     >>> plan = NumberPlan(style="national", region="US", international_prefix="011")
     >>> src, dst = normalise_caller("(512) 555-0109", plan), normalise_called("6465550105", plan)
     >>> encode_call_details(LabelProfile.SRC_DST, src, dst, 1_795_297_335).hex()[-16:]
-    '000000006b023bf7'
+    '000000006b021037'
 """

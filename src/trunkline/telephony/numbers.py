@@ -24,6 +24,7 @@ _NANP_COUNTRY_CODE = 1
 
 _DIALABLE = re.compile(r"\+?[0-9(][0-9()./\- ]{1,39}")
 _SEPARATORS = re.compile(r"[()./\- ]")
+_ONE_AND_TEN = re.compile(r"1[0-9]{10}")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?")
 # RFC 3261 section 25.1: the characters that may stand unescaped in the user part of a SIP URI.
 _USER_UNESCAPED = frozenset(
@@ -182,7 +183,7 @@ def _number(text: str, plan: NumberPlan) -> Party | None:
 
 
 def _uri(user: str, rest: str) -> Party | None:
-    """Canonicalise a SIP URI that is no number; None where it names nobody (RFC 3261 section 19.1.4, RFC 3323)."""
+    """Canonicalise a SIP URI that is no number (RFC 3261, 19.1.4); None if it names nobody (RFC 3323)."""
     address = re.split(r"[;?>]", rest, maxsplit=1)[0].strip().lower()
     host, colon, port = address.partition(":")
     if not user or not _HOST.fullmatch(host) or host.endswith(".invalid") or (colon and not port.isdecimal()):

@@ -1,6 +1,7 @@
 """Provider identifiers: sixteen bytes that name a carrier, or one that the registry does not list."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ from trunkline.errors import DecodingError, InputError
 PROVIDER_ID_LENGTH = 16
 _UNLISTED_TAG = b"trunkline/jager/v1/unlisted"
 _NAME_LIMIT = 200
+_HEX = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
