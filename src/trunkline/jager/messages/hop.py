@@ -31,7 +31,7 @@ class HopFlag(IntFlag):
     SOURCE_GIVEN = 0x0008
 
 
-_KNOWN_FLAGS = HopFlag.TRIED | HopFlag.ANSWER_TIME | HopFlag.RELEASED | HopFlag.SOURCE_GIVEN
+_KNOWN_FLAGS = int(HopFlag.TRIED | HopFlag.ANSWER_TIME | HopFlag.RELEASED | HopFlag.SOURCE_GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
