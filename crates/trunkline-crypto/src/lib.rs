@@ -1,5 +1,22 @@
-//! The cryptographic core of Trunkline: no Python, no I/O, no clock.
+//! The cryptographic core of Trunkline: no Python, no clock, no input or output.
 //!
-//! `docs/protocol.md` is the normative text; each module names the section it implements.
+//! `docs/protocol.md` is the normative text; each module names the section it implements. Only [`curve`] calls the
+//! curve library of BLS12-381, and only there is unsafe code.
 
+mod bisection;
+pub mod contribution;
+pub mod curve;
+pub mod error;
+pub mod fixed_base;
+pub mod group;
+pub mod input;
+pub mod label_signature;
+pub mod msm;
 pub mod oprf;
+pub mod pool;
+pub mod random;
+pub mod record;
+pub mod schnorr;
+pub mod secret;
+pub mod transcript;
+pub mod witness;

@@ -1,0 +1,148 @@
+//! Multiplication of a fixed point by secret scalars, from a table.
+//!
+//! The scalar is made odd (by adding r, if need be) and written with digits that are odd and not zero:
+//! k = Σ dᵢ·2^(w·i), |dᵢ| < 2^w. So every window adds one entry, none is skipped, and the sum before window i, being
+//! smaller in absolute value than any multiple that window i adds, never equals what is added to it.
+//! Each look-up reads the whole row.
+
+use core::hint::black_box;
+
+use zeroize::{DefaultIsZeroes, Zeroize};
+
+use crate::curve::{Group, Scalar, ORDER};
+
+/// Bits of a window, w.
+const WINDOW: usize = 6;
+/// Entries of a row: the odd multiples 1, 3, …, 2^w − 1.
+const ENTRIES: usize = 1 << (WINDOW - 1);
+/// Rows, enough for k + r < 2²⁵⁶.
+const ROWS: usize = 256_usize.div_ceil(WINDOW);
+
+/// The table of one point. About 130 kB in G1, 260 kB in G2.
+pub struct FixedBase<G: Group> {
+    entries: Vec<G::Affine>,
+}
+
+impl<G: Group> FixedBase<G> {
+    /// Makes the table; `base` is in the subgroup and not the identity.
+    #[must_use]
+    pub fn new(base: &G) -> Self {
+        let mut multiples = Vec::with_capacity(ROWS * ENTRIES);
+        let mut unit = *base;
+        for _ in 0..ROWS {
+            let twice = G::batch_affine(&[unit.double()]);
+            let mut multiple = unit;
+            for _ in 0..ENTRIES {
+                multiples.push(multiple);
+                for twice in &twice {
+                    multiple = multiple.add_unequal(twice);
+                }
+            }
+            unit = (0..WINDOW).fold(unit, |unit, _| unit.double());
+        }
+        Self { entries: G::batch_affine(&multiples) }
+    }
+
+    /// `base · scalar`, in constant time.
+    #[must_use]
+    pub fn multiply(&self, scalar: &Scalar) -> G {
+        let mut digits = Digits::new(scalar);
+        let mut rows = self.entries.chunks_exact(ENTRIES).zip(digits.0.iter().copied());
+        let first = rows.next().map(|(row, digit)| G::from_affine(&look_up::<G>(row, digit)));
+        let first = first.expect("a table has rows");
+        let product = rows.fold(first, |sum, (row, digit)| sum.add_unequal(&look_up::<G>(row, digit)));
+        digits.0.zeroize();
+        product
+    }
+}
+
+/// A signed odd digit: the index of |d| in its row, and whether d is negative (1) or not (0).
+#[derive(Clone, Copy, Default)]
+struct Digit {
+    index: u64,
+    negative: u64,
+}
+
+impl DefaultIsZeroes for Digit {}
+
+struct Digits([Digit; ROWS]);
+
+impl Digits {
+    fn new(scalar: &Scalar) -> Self {
+        let mut words = odd_words(scalar);
+        let mut digits = [Digit::default(); ROWS];
+        for (row, digit) in digits.iter_mut().enumerate() {
+            // d = (((k >> w·i) | 1) mod 2^(w+1)) − 2^w, but in the top row d = (k >> w·i) | 1.
+            let top = u64::from(row == ROWS - 1) << WINDOW;
+            let value = bits(&words, row * WINDOW) | 1 | top;
+            digit.negative = (value >> WINDOW & 1) ^ 1;
+            digit.index = (value ^ digit.negative.wrapping_neg()) % (1 << WINDOW) >> 1;
+        }
+        words.zeroize();
+        Self(digits)
+    }
+}
+
+/// k or k + r, whichever is odd; the least significant word first.
+fn odd_words(scalar: &Scalar) -> [u64; 4] {
+    let mut bytes = scalar.to_le_bytes();
+    let mut words = [0; 4];
+    for (word, chunk) in words.iter_mut().zip(bytes.as_chunks().0) {
+        *word = u64::from_le_bytes(*chunk);
+    }
+    bytes.zeroize();
+    let [lowest, ..] = words;
+    let even = (lowest & 1).wrapping_sub(1);
+    let mut carry = 0;
+    for (word, order) in words.iter_mut().zip(ORDER) {
+        let sum = u128::from(*word) + u128::from(order & even) + carry;
+        *word = sum as u64;
+        carry = sum >> 64;
+    }
+    words
+}
+
+/// At least `WINDOW` + 1 bits from the given offset on.
+fn bits(words: &[u64; 4], offset: usize) -> u64 {
+    let word = |index: usize| words.get(index).copied().unwrap_or(0);
+    let pair = u128::from(word(offset / 64)) | u128::from(word(offset / 64 + 1)) << 64;
+    (pair >> (offset % 64)) as u64
+}
+
+/// The entry that a digit stands for. Reads every entry of the row, so that memory access does not tell which.
+fn look_up<G: Group>(row: &[G::Affine], digit: Digit) -> G::Affine {
+    // Keeps the compiler from learning what the index is and branching on it.
+    let index = black_box(digit.index);
+    let mut entry = G::Affine::default();
+    for (candidate, position) in row.iter().zip(0_u64..) {
+        let difference = position ^ index;
+        let mask = ((difference | difference.wrapping_neg()) >> 63).wrapping_sub(1);
+        G::or_masked(&mut entry, candidate, mask);
+    }
+    G::negate_if(&mut entry, digit.negative);
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::{G1, G2};
+    use crate::random::{Hedge, OsRandom};
+
+    #[test]
+    fn multiply_agrees_with_the_library_for_random_and_extreme_scalars() {
+        let mut random = Hedge::new(&OsRandom, "test", &[]).unwrap();
+        let base = G1::generator() * &random.scalar();
+        let other = G2::generator() * &random.scalar();
+        let (table, other_table) = (FixedBase::new(&base), FixedBase::new(&other));
+        let one = Scalar::from_u128(1);
+        let mut scalars = vec![Scalar::default(), one.clone(), -&one, Scalar::from_u128(2), -&Scalar::from_u128(2)];
+        scalars.extend((0..64).map(|bit| Scalar::from_u128(1 << (2 * bit))));
+        scalars.extend((0..64).map(|bit| -&Scalar::from_u128(u128::MAX >> bit)));
+        scalars.extend((0..64).map(|_| random.scalar()));
+        for scalar in &scalars {
+            assert!(table.multiply(scalar) == base * scalar);
+            assert!(other_table.multiply(scalar) == other * scalar);
+        }
+    }
+}

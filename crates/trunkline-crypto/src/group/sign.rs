@@ -1,0 +1,163 @@
+//! Signing, from tables of the fixed bases A, D, h, g and Y, with D = B − e·A = γ·A.
+//!
+//! Since Ā = r·D and A' = r·A, also R1 = ρt·Ā + ρε·A' − ρs·h = (ρt·r)·D + (ρε·r)·A − ρs·h comes from tables.
+
+use rayon::prelude::*;
+use zeroize::Zeroizing;
+
+use super::join::{Credential, MemberSecret};
+use super::{Bases, Context, GroupPublicKey, PARAMS_HASH, SIGNATURE_SIZE};
+use crate::curve::{G1Affine, Group, Scalar, G1};
+use crate::error::Result;
+use crate::fixed_base::FixedBase;
+use crate::input;
+use crate::pool;
+use crate::random::{Hedge, RandomSource};
+
+const CHUNK: usize = 16;
+
+/// A member that signs in one period. Holds about 0.7 MB of tables.
+pub struct Signer {
+    context: Context,
+    period: u32,
+    secret: Zeroizing<Vec<u8>>,
+    s: Scalar,
+    e: Scalar,
+    s_point: G1Affine,
+    a_table: FixedBase<G1>,
+    d_table: FixedBase<G1>,
+    h_table: FixedBase<G1>,
+    g_table: FixedBase<G1>,
+    y_table: FixedBase<G1>,
+}
+
+/// The secret values of one signature.
+struct Nonces {
+    r: Scalar,
+    k: Scalar,
+    t: Scalar,
+    epsilon: Scalar,
+    s: Scalar,
+    blind_k: Scalar,
+}
+
+impl Signer {
+    /// Checks the credential and makes the tables.
+    ///
+    /// # Errors
+    /// Those of [`Credential::check`]; `Decoding` for a params hash of another length.
+    pub fn new(
+        group: &GroupPublicKey,
+        params_hash: &[u8],
+        secret: &MemberSecret,
+        credential: &[u8],
+    ) -> Result<Self> {
+        let Credential { period, a_point, e } = Credential::check(group, &secret.public_point(), credential)?;
+        let params_hash = *input::fixed(params_hash, PARAMS_HASH)?;
+        let bases = Bases::new();
+        let s = secret.secret.scalar().clone();
+        let (a_point, s_point) = (G1::from_affine(&a_point), bases.h * &s);
+        let d_point = bases.period_point(period) + s_point - a_point * &e;
+        Ok(Self {
+            context: Context { params_hash, gpk_id: *group.id(), period: period.to_be_bytes() },
+            period,
+            secret: Zeroizing::new([secret.secret_bytes().as_slice(), &Zeroizing::new(e.to_bytes())[..]].concat()),
+            s,
+            e,
+            s_point: s_point.to_affine(),
+            a_table: FixedBase::new(&a_point),
+            d_table: FixedBase::new(&d_point),
+            h_table: FixedBase::new(&bases.h),
+            g_table: FixedBase::new(&bases.g),
+            y_table: FixedBase::new(&G1::from_affine(&group.y)),
+        })
+    }
+
+    /// The period of the credential.
+    #[must_use]
+    pub const fn period(&self) -> u32 {
+        self.period
+    }
+
+    pub(crate) const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Signs each message; 464 bytes each.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Randomness`.
+    pub fn sign_batch(&self, messages: &[&[u8]], random: &dyn RandomSource) -> Result<Vec<u8>> {
+        input::check_messages(messages)?;
+        let chunks: Vec<Vec<[u8; SIGNATURE_SIZE]>> = pool::install(|| {
+            messages.par_chunks(CHUNK).map(|messages| self.sign_chunk(messages, random)).collect::<Result<_>>()
+        })?;
+        Ok(chunks.into_iter().flatten().flatten().collect())
+    }
+
+    /// Signs a few messages on this thread; their points are converted together.
+    pub(crate) fn sign_chunk(
+        &self,
+        messages: &[&[u8]],
+        random: &dyn RandomSource,
+    ) -> Result<Vec<[u8; SIGNATURE_SIZE]>> {
+        let nonces = messages
+            .iter()
+            .map(|message| self.nonces(message, random))
+            .collect::<Result<Vec<_>>>()?;
+        let points: Vec<G1> = nonces.iter().flat_map(|nonces| self.points(nonces)).collect();
+        let encoded: Vec<_> = G1::batch_affine(&points).iter().map(G1Affine::encode).collect();
+        let signatures = encoded.as_chunks().0.iter().zip(messages).zip(&nonces);
+        Ok(signatures
+            .map(|((points, message), nonces)| {
+                let challenge = self.context.challenge(points, message).scalar();
+                let mut signature = [0; SIGNATURE_SIZE];
+                let scalars = self.responses(nonces, &challenge);
+                let bytes = points.as_flattened().iter().chain(scalars.as_flattened());
+                for (target, byte) in signature.iter_mut().zip(bytes) {
+                    *target = *byte;
+                }
+                signature
+            })
+            .collect())
+    }
+
+    fn nonces(&self, message: &[u8], random: &dyn RandomSource) -> Result<Nonces> {
+        let mut hedge = Hedge::new(random, "group-sign", &[&self.secret, &self.context.period, message])?;
+        Ok(Nonces {
+            r: hedge.scalar(),
+            k: hedge.scalar(),
+            t: hedge.scalar(),
+            epsilon: hedge.scalar(),
+            s: hedge.scalar(),
+            blind_k: hedge.scalar(),
+        })
+    }
+
+    /// A', Ā, E1, E2, R1, R2, R3.
+    fn points(&self, nonces: &Nonces) -> [G1; 7] {
+        let Nonces { r, k, t, epsilon, s, blind_k } = nonces;
+        let masked_s = self.h_table.multiply(s);
+        [
+            self.a_table.multiply(r),
+            self.d_table.multiply(r),
+            self.g_table.multiply(k),
+            self.y_table.multiply(k) + G1::from_affine(&self.s_point),
+            self.d_table.multiply(&(t * r)) + self.a_table.multiply(&(epsilon * r)) - masked_s,
+            self.g_table.multiply(blind_k),
+            masked_s + self.y_table.multiply(blind_k),
+        ]
+    }
+
+    /// zt, zε, zs, zk.
+    fn responses(&self, nonces: &Nonces, challenge: &Scalar) -> [[u8; 32]; 4] {
+        let t = nonces.r.invert();
+        let respond = |blind: &Scalar, witness: &Scalar| (blind + &(challenge * witness)).to_bytes();
+        [
+            respond(&nonces.t, &t),
+            respond(&nonces.epsilon, &(&self.e * &t)),
+            respond(&nonces.s, &self.s),
+            respond(&nonces.blind_k, &nonces.k),
+        ]
+    }
+}
