@@ -10,6 +10,7 @@ the rows of one call into records:
 4. a visit whose called number changed gives its records under both numbers.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -117,9 +118,13 @@ class CallBuilder:
 
     Args:
         source: The source whose rows these are.
+
+    Attributes:
+        unknown_trunks: Trunks on either side of a call that are in no table, with how often they were met.
     """
 
     def __init__(self, source: CdrSource) -> None:
+        self.unknown_trunks: Counter[str] = Counter()
         self._plan = source.number_plan
         proxy = source.format.startswith(("kamailio", "opensips"))
         self._other_plan = source.sent_number_plan or (source.number_plan if proxy else _SENT_E164)
@@ -148,6 +153,10 @@ class CallBuilder:
         rejects: list[Reject],
     ) -> None:
         first = visit[0]
+        attempts = self._attempts(visit)
+        for trunk in (first.incoming, *(row.outgoing for row, _ in attempts)):
+            if trunk and self._neighbours.side(trunk) is None:
+                self.unknown_trunks[masked(trunk)] += 1
         previous = self._neighbours.side(first.incoming)
         if previous is None:
             reason = UNKNOWN_INCOMING if first.incoming else NO_INCOMING
@@ -155,7 +164,6 @@ class CallBuilder:
             return
         src = normalise_caller(first.caller, self._plan)
         arrival_us, time_kind = _arrival(visit, starts)
-        attempts = self._attempts(visit)
         for position, (row, answered) in enumerate(attempts):
             next_side = self._neighbours.side(row.outgoing) if row.outgoing else None
             if row.outgoing and next_side is None:

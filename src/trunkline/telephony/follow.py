@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Self
 
-import structlog
-
 from trunkline.errors import CdrError, StorageError
 from trunkline.telephony.assembly import CallBuilder
 from trunkline.telephony.files import FollowedFile, Item, matching_paths, read_items, refresh
@@ -35,7 +33,6 @@ from trunkline.telephony.tables import (
 ROWS_PER_POLL = 5_000
 _STATE_VERSION = 1
 _STATE_LIMIT = 256 << 20
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +98,7 @@ class Batch:
         rows_read: How many lines or rows were read, headers included.
         warnings: Rows that were taken although something about them is in doubt.
         skipped: How many rows told of no call, by reason.
+        unknown_trunks: Trunks that are in no table, with how often calls met them.
         calls: How many calls were put together.
         more: More can be read at once.
     """
@@ -111,6 +109,7 @@ class Batch:
     rows_read: int
     warnings: list[Reject] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
+    unknown_trunks: dict[str, int] = field(default_factory=dict)
     calls: int = 0
     more: bool = False
 
@@ -171,8 +170,8 @@ class Follower:
             records += built
             rejects += refused
         rejects = self._only_new(rejects)
-        if rows_read:
-            _log.debug("polled a source", rows=rows_read, records=len(records), rejects=len(rejects))
+        unknown_trunks = dict(self._builder.unknown_trunks)
+        self._builder.unknown_trunks.clear()
         return Batch(
             records=records,
             rejects=rejects,
@@ -180,6 +179,7 @@ class Follower:
             rows_read=rows_read,
             warnings=warnings,
             skipped=skipped,
+            unknown_trunks=unknown_trunks,
             calls=len(calls),
             more=more or (finish and self._assembler.waiting > 0),
         )

@@ -99,8 +99,10 @@ def number_plan(wording: str, region: str, where: str) -> dict[str, str]:
     foreign = re.search(r"(?:international|foreign|abroad)\D*(\d{2,5})\b|\b(\d{2,5}) (?:before|for) ", text)
     domestic = re.split(r"[;,(]|\binternational\b|\bforeign\b", text)[0]
     if "e.164" in domestic or "e164" in domestic:
-        style = "e164-without-plus" if re.search(r"(without|no) (a |the )?(\+|plus)", text) else "e164"
-    elif re.search(r"\b(leading )?1 ?(\+|and|then|plus) ?(10|ten|national)|\b(11|eleven)[- ]digit", domestic):
+        without = re.search(r"(without|no) (a |the )?(\+|plus)", text) is not None
+        digits_alone = "digits" in domestic and re.search(r"\+|plus", domestic) is None
+        style = "e164-without-plus" if without or digits_alone else "e164"
+    elif re.search(r"\b1 ?(\+|and|then|plus) ?(10|ten|national)|\b(11|eleven)[- ]digit", domestic):
         style = "1+national"
     elif "national" in domestic or re.search(r"\b(10|ten)[- ]digits?\b", domestic):
         style = "national"
@@ -114,13 +116,14 @@ def number_plan(wording: str, region: str, where: str) -> dict[str, str]:
 
 
 def _asterisk(entry: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    named = entry.get("cdr")
     settings = entry.get("cdr_conf", {})
     if not isinstance(settings, dict):
         raise ConfigurationError(f"{where}: cdr_conf is not a table")
     flags = ("loguniqueid", "loguserfield", "newcdrcolumns")
     return {
         "format": "asterisk-csv",
-        "paths": [_existing(entry.get("cdr"), folder, where)],
+        "paths": [_existing(name, folder, where) for name in (named if isinstance(named, list) else [named])],
         "asterisk": {flag: settings[flag] for flag in flags if isinstance(settings.get(flag), bool)},
     }
 

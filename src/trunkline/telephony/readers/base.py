@@ -62,8 +62,20 @@ class Reader(Protocol):
         ...
 
 
-def split_columns(text: str, delimiter: str = ",", escape: str | None = None) -> list[str]:
+def split_columns(
+    text: str,
+    delimiter: str = ",",
+    escape: str | None = None,
+    *,
+    lenient_quotes: bool = False,
+) -> list[str]:
     """Split one line of comma-separated values.
+
+    Args:
+        text: The line.
+        delimiter: What stands between columns.
+        escape: The character that takes the meaning from the next one, if there is one.
+        lenient_quotes: Take quotes that stand unescaped within quotes as they are.
 
     Raises:
         CdrError: Unbalanced quotes, a NUL byte, or more than 512 columns.
@@ -72,7 +84,7 @@ def split_columns(text: str, delimiter: str = ",", escape: str | None = None) ->
         raise CdrError("NUL bytes in the line: not a text file, or a damaged one")
     try:
         columns = next(
-            csv.reader([text], delimiter=delimiter, escapechar=escape, doublequote=True, strict=True),
+            csv.reader([text], delimiter=delimiter, escapechar=escape, strict=not lenient_quotes),
             [],
         )
     except csv.Error as error:

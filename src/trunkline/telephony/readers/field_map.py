@@ -98,6 +98,7 @@ class FieldMap(_Table):
         layout: The form of a line.
         delimiter: What stands between columns.
         escape: The character that takes the meaning from the next one, if there is one.
+        lenient_quotes: Whether quotes may stand unescaped within quotes.
         header: Whether the first line names the columns.
         time_format: `iso`, `epoch`, `epoch-ms`, or a strptime format.
         zone_hours: Hours from UTC of the zone names that stand for %Z in the times.
@@ -111,6 +112,7 @@ class FieldMap(_Table):
     layout: Literal["csv", "fixed", "json-lines"]
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     escape: str | None = Field(default=None, min_length=1, max_length=1)
+    lenient_quotes: bool = False
     header: bool = False
     time_format: str = "iso"
     zone_hours: dict[str, float] = Field(default_factory=dict)
@@ -168,7 +170,7 @@ class FieldMapReader:
         if not text.strip():
             return Skip("empty line")
         if self._map.header and position.line == 1:
-            position.header = split_columns(text, self._map.delimiter, self._map.escape)
+            position.header = self._split(text)
             return Skip("header")
         get = self._getter(text, position)
         for condition in self._map.select:
@@ -199,7 +201,7 @@ class FieldMapReader:
         if self._map.layout == "json-lines":
             document = _json_object(text)
         elif self._map.layout == "csv":
-            columns = split_columns(text, self._map.delimiter, self._map.escape)
+            columns = self._split(text)
         elif "\x00" in text:
             raise CdrError("NUL bytes in the line: not a text file, or a damaged one")
 
@@ -222,6 +224,14 @@ class FieldMapReader:
             return value
 
         return get
+
+    def _split(self, text: str) -> list[str]:
+        return split_columns(
+            text,
+            self._map.delimiter,
+            self._map.escape,
+            lenient_quotes=self._map.lenient_quotes,
+        )
 
     def _time(self, text: str, position: Position) -> int:
         reading = self._reading(text)
