@@ -1,0 +1,71 @@
+"""The clients of all services that a carrier talks to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trunkline.jager.carrier.config import CarrierSection
+from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.service.client import ServiceClient
+from trunkline.service.keys import IdentityKey
+from trunkline.service.signatures import RequestAuth
+
+CONTRIBUTION_TIMEOUT_S = 60.0
+"""A proxy such as Tor is slow, and a large batch takes the store a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One client a service.
+
+    Attributes:
+        labels: Signed requests.
+        membership: Signed requests.
+        join_log: The membership authority's public log, not signed.
+        authorization: Signed requests.
+        accountability: Signed requests.
+        retrieval: The record store, signed requests.
+        contribution: The record store without an identity: a fresh connection a request, through the proxy.
+    """
+
+    labels: ServiceClient
+    membership: ServiceClient
+    join_log: ServiceClient
+    authorization: ServiceClient
+    accountability: ServiceClient
+    retrieval: ServiceClient
+    contribution: ServiceClient
+
+    def close(self) -> None:
+        """Close all connections."""
+        for name in self.__slots__:
+            getattr(self, name).close()
+
+
+def open_services(
+    section: CarrierSection, parameters: PublicParameters, identity: IdentityKey, clock: Callable[[], float]
+) -> Services:
+    """Prepare all clients; nothing is sent yet.
+
+    Raises:
+        ConfigurationError: A certificate file or the proxy cannot be used.
+    """
+
+    def signed(url: str, service: str) -> ServiceClient:
+        auth = RequestAuth(identity, section.id, parameters.audience(service), clock)
+        return ServiceClient(url, auth=auth, ca_file=section.ca_file)
+
+    return Services(
+        labels=signed(section.labels_url, "labels"),
+        membership=signed(section.membership_url, "membership"),
+        join_log=ServiceClient(section.membership_url, ca_file=section.ca_file),
+        authorization=signed(section.authorization_url, "authorization"),
+        accountability=signed(section.accountability_url, "accountability"),
+        retrieval=signed(section.record_store_url, f"record-store/{section.record_store_id}"),
+        contribution=ServiceClient(
+            section.record_store_url,
+            ca_file=section.ca_file,
+            proxy=section.proxy,
+            fresh_connections=True,
+            timeout_s=CONTRIBUTION_TIMEOUT_S,
+        ),
+    )
