@@ -3,7 +3,7 @@
 import http.cookiejar
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class ServiceClient:
         self,
         base_url: str,
         *,
-        auth: httpx.Auth | None = None,
+        auth: Callable[[httpx.Request], httpx.Request] | None = None,
         ca_file: Path | None = None,
         timeout_s: float = 10.0,
         attempts: int = 5,

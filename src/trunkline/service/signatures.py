@@ -4,11 +4,10 @@ import base64
 import datetime
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import (
     HTTPMessageSigner,
@@ -24,6 +23,9 @@ from trunkline.errors import AuthenticationError, ClockSkewError, DecodingError,
 from trunkline.service.clock import Clock
 from trunkline.service.keys import IdentityKey
 from trunkline.service.nonces import NonceStore
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_SKEW_S = 60
 AUDIENCE_HEADER = "trunkline-audience"
@@ -41,10 +43,12 @@ _EMPTY_BODY_TYPE = "application/octet-stream"
 _ANY_ORIGIN = "https://service.invalid"
 
 
-class RequestAuth(httpx.Auth):
-    """Signs the requests of an httpx client, each with its own time and nonce."""
+class RequestAuth:
+    """Signs the requests of an httpx client, each with its own time and nonce.
 
-    requires_request_body = True
+    It is given to the client as its `auth`. It takes a request with its body at hand and gives it back
+    signed; it is no subclass of `httpx.Auth`, so that services which only verify need not load httpx.
+    """
 
     def __init__(self, key: IdentityKey, key_id: str, audience: str, clock: Clock = time.time) -> None:
         """Prepare signing.
@@ -61,8 +65,8 @@ class RequestAuth(httpx.Auth):
         self._clock = clock
         self._signer = HTTPMessageSigner(signature_algorithm=ED25519)
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign one request and send it."""
+    def __call__(self, request: "httpx.Request") -> "httpx.Request":
+        """Sign one request, replacing an earlier signature."""
         request.headers.setdefault("content-type", _EMPTY_BODY_TYPE)
         request.headers[AUDIENCE_HEADER] = self._audience
         request.headers.pop("content-digest", None)
@@ -77,7 +81,7 @@ class RequestAuth(httpx.Auth):
             body=request.content,
         )
         self._signer.apply(request, prepared, self._key.sign_request(prepared.signature_base))
-        yield request
+        return request
 
 
 class RequestVerifier:

@@ -38,7 +38,7 @@ def signed(
     request = httpx.Request(
         "POST" if body else "GET", f"https://a.example:1{path}", content=body, headers=headers
     )
-    return next(RequestAuth(key, key_id, audience, clock=lambda: at).auth_flow(request))
+    return RequestAuth(key, key_id, audience, clock=lambda: at)(request)
 
 
 def check(verifier, request, *, method=None, path=None, body=None, headers=None):
@@ -64,6 +64,12 @@ def test_signed_request_has_the_protocols_components_and_parameters():
     for parameter in (';nonce="', f';keyid="{KEY_ID}"', ';alg="ed25519"', ';tag="trunkline-v1"'):
         assert parameter in shape
     assert request.headers["content-digest"].startswith("sha-256=:")
+
+
+def test_request_signed_again_has_another_nonce_and_still_verifies(verifier):
+    request = signed()
+    check(verifier, request)
+    assert check(verifier, RequestAuth(KEY, KEY_ID, AUDIENCE, clock=lambda: NOW)(request)) == KEY_ID
 
 
 def test_empty_signed_request_verifies_with_a_digest_of_nothing(verifier):
