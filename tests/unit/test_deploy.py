@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.core import TyperGroup
 
 from trunkline.cli.main import app
 
@@ -49,7 +50,9 @@ def parameters_of(words: list[str]) -> Iterator[str]:
     for word in words:
         if word.startswith("-"):
             break
-        command = command.commands[word]  # type: ignore[attr-defined] # KeyError: no such command
+        assert isinstance(command, TyperGroup), f"{command.name} has no subcommands"
+        assert word in command.commands, f"there is no command {word!r}"
+        command = command.commands[word]
     for parameter in command.params:
         yield from parameter.opts
 
