@@ -14,10 +14,12 @@ class TrunklineError(Exception):
     Attributes:
         code: Stable machine-readable name, in kebab case.
         status: HTTP status a service answers with when this error ends a request.
+        indices: Positions of the bad elements, if a batch call names them.
     """
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
+    indices: tuple[int, ...] = ()
 
 
 class ConfigurationError(TrunklineError):

@@ -9,7 +9,7 @@ pub mod open;
 pub mod sign;
 pub mod verify;
 
-use crate::curve::{G1Affine, G2Affine, Group, Scalar, G1, G1_SIZE, G2_SIZE, SCALAR_SIZE};
+use crate::curve::{G1Affine, G2Affine, Scalar, G1, G1_SIZE, G2_SIZE, SCALAR_SIZE};
 use crate::error::Result;
 use crate::input;
 use crate::transcript::{self, Challenge};
