@@ -20,6 +20,7 @@ pub use client::{random_elements, verify_transcript, Blinding, LabelClient};
 pub use key::LabelKey;
 
 use crate::error::{Error, Result};
+use crate::input;
 use crate::random::Hedge;
 use crate::transcript;
 
@@ -29,8 +30,6 @@ pub const ELEMENT_SIZE: usize = 32;
 pub const SCALAR_SIZE: usize = 32;
 /// Bytes of a label.
 pub const LABEL_SIZE: usize = 64;
-/// Most elements of one batch: the RFC counts them with two bytes.
-pub const MAX_BATCH: usize = 65_535;
 /// Longest input. Call details, the only inputs of the protocol, stay below 600 bytes.
 pub const MAX_INPUT: usize = 1_024;
 
@@ -48,7 +47,7 @@ struct PublicKey {
 
 impl PublicKey {
     fn decode(bytes: &[u8]) -> Result<Self> {
-        let bytes = fixed(bytes, "a label public key has 32 bytes")?;
+        let bytes = *input::fixed(bytes, "a label public key has 32 bytes")?;
         let message = "the label public key is not canonical or is the identity";
         let point = decode_element(&bytes).ok_or(Error::point(message))?;
         Ok(Self { point, bytes })
@@ -60,24 +59,17 @@ impl PublicKey {
 /// # Errors
 /// If the key id has not 16 bytes, or the labels' length is no multiple of 64.
 pub fn label_index(kid: &[u8], labels: &[u8]) -> Result<Vec<u8>> {
-    let kid: [u8; 16] = fixed(kid, "a key id has 16 bytes")?;
-    let (labels, rest) = labels.as_chunks::<LABEL_SIZE>();
-    if !rest.is_empty() {
-        return Err(Error::decoding("packed labels have 64 bytes each"));
-    }
-    Ok(labels.iter().flat_map(|label| transcript::hash("idx", &[&kid, label])).collect())
+    let kid: &[u8; 16] = input::fixed(kid, "a key id has 16 bytes")?;
+    let labels: &[[u8; LABEL_SIZE]] = input::elements(labels, "packed labels have 64 bytes each")?;
+    Ok(labels.iter().flat_map(|label| transcript::hash("idx", &[kid, label])).collect())
 }
 
-fn fixed<const N: usize>(bytes: &[u8], message: &'static str) -> Result<[u8; N]> {
-    bytes.try_into().map_err(|_| Error::decoding(message))
-}
-
+/// Refuses empty batches, of which no proof would prove anything, and too large ones.
 fn check_count(count: usize) -> Result<()> {
-    match count {
-        0 => Err(Error::decoding("a label batch has at least one element")),
-        1..=MAX_BATCH => Ok(()),
-        _ => Err(Error::too_large("a label batch has at most 65,535 elements")),
+    if count == 0 {
+        return Err(Error::decoding("a label batch has at least one element"));
     }
+    input::check_count(count)
 }
 
 fn check_input(index: usize, input: &[u8]) -> Result<()> {
@@ -89,10 +81,7 @@ fn check_input(index: usize, input: &[u8]) -> Result<()> {
 
 /// Splits packed elements or scalars, both of 32 bytes.
 fn encodings(packed: &[u8]) -> Result<&[Encoding]> {
-    let (encodings, rest) = packed.as_chunks();
-    if !rest.is_empty() {
-        return Err(Error::decoding("packed elements have 32 bytes each"));
-    }
+    let encodings = input::elements(packed, "packed elements have 32 bytes each")?;
     check_count(encodings.len())?;
     Ok(encodings)
 }

@@ -10,6 +10,7 @@ use super::{
     suite, Encoding, PublicKey, CHUNK, LABEL_SIZE, SCALAR_SIZE,
 };
 use crate::error::{Error, Result};
+use crate::input;
 use crate::pool;
 use crate::random::{Hedge, RandomSource};
 
@@ -31,13 +32,11 @@ impl LabelClient {
     ///
     /// # Errors
     /// If there are none or too many of them, or one is longer than [`super::MAX_INPUT`].
-    pub fn blind_batch(&self, random: &dyn RandomSource, inputs: Vec<Vec<u8>>) -> Result<Blinding> {
-        let mut secrets = Secrets { inputs, blinds: Vec::new() };
-        secrets.check_inputs()?;
-        let parts: Vec<&[u8]> = secrets.inputs.iter().map(Vec::as_slice).collect();
-        let mut hedge = Hedge::new(random, "label-blinds", &parts)?;
-        secrets.blinds = parts.iter().map(|_| *next_scalar(&mut hedge)).collect();
-        Ok(Blinding::new(self.public_key.clone(), secrets))
+    pub fn blind_batch(&self, random: &dyn RandomSource, inputs: &[&[u8]]) -> Result<Blinding> {
+        check_inputs(inputs)?;
+        let mut hedge = Hedge::new(random, "label-blinds", inputs)?;
+        let blinds = inputs.iter().map(|_| *next_scalar(&mut hedge)).collect();
+        Ok(self.blind(inputs, blinds))
     }
 
     /// Blinds the inputs with given blinds, for test vectors.
@@ -47,14 +46,16 @@ impl LabelClient {
     ///
     /// # Errors
     /// As [`Self::blind_batch`], and if there are not as many blinds as inputs, or one is zero or not reduced.
-    pub fn danger_blind_batch_with(&self, inputs: Vec<Vec<u8>>, blinds: &[u8]) -> Result<Blinding> {
-        let blinds = encodings(blinds)?.iter().map(decode_blind).collect::<Result<_>>()?;
-        let secrets = Secrets { inputs, blinds };
-        secrets.check_inputs()?;
-        if secrets.blinds.len() != secrets.inputs.len() {
-            return Err(Error::decoding("there are not as many blinds as inputs"));
-        }
-        Ok(Blinding::new(self.public_key.clone(), secrets))
+    pub fn danger_blind_batch_with(&self, inputs: &[&[u8]], blinds: &[u8]) -> Result<Blinding> {
+        check_inputs(inputs)?;
+        let blinds: Vec<Scalar> = encodings(blinds)?.iter().map(decode_blind).collect::<Result<_>>()?;
+        input::check_same_count(&[inputs.len(), blinds.len()])?;
+        Ok(self.blind(inputs, blinds))
+    }
+
+    fn blind(&self, inputs: &[&[u8]], blinds: Vec<Scalar>) -> Blinding {
+        let secrets = Secrets { inputs: inputs.iter().map(|input| input.to_vec()).collect(), blinds };
+        Blinding::new(self.public_key.clone(), secrets)
     }
 }
 
@@ -63,13 +64,6 @@ impl LabelClient {
 struct Secrets {
     inputs: Vec<Vec<u8>>,
     blinds: Vec<Scalar>,
-}
-
-impl Secrets {
-    fn check_inputs(&self) -> Result<()> {
-        check_count(self.inputs.len())?;
-        self.inputs.iter().enumerate().try_for_each(|(index, input)| check_input(index, input))
-    }
 }
 
 /// A batch under way: the blinded elements to send, and what is needed to turn the answer into labels.
@@ -112,10 +106,7 @@ impl Blinding {
     pub fn finalize(&self, padding: &[u8], evaluated: &[u8], proof: &[u8]) -> Result<Vec<u8>> {
         let blinded = [self.elements(), padding].concat();
         let (blinded, evaluated) = (encodings(&blinded)?, encodings(evaluated)?);
-        if blinded.len() != evaluated.len() {
-            let message = "there are not as many evaluated elements as blinded ones";
-            return Err(Error::decoding(message));
-        }
+        input::check_same_count(&[blinded.len(), evaluated.len()])?;
         pool::install(|| {
             let mut blinded_points = self.points.clone();
             let padding = blinded.get(self.count()..).unwrap_or_default();
@@ -147,9 +138,12 @@ impl Blinding {
     ///
     /// # Caution
     /// Whoever has it can tell which input was blinded. Never give it away outside a verdict.
-    #[must_use]
-    pub fn reveal_blind(&self, index: usize) -> Option<[u8; SCALAR_SIZE]> {
-        self.secrets.blinds.get(index).map(Scalar::to_bytes)
+    ///
+    /// # Errors
+    /// If there is no input of that index.
+    pub fn reveal_blind(&self, index: usize) -> Result<[u8; SCALAR_SIZE]> {
+        let blind = self.secrets.blinds.get(index).map(Scalar::to_bytes);
+        blind.ok_or(Error::decoding("the batch has no input of this index"))
     }
 }
 
@@ -165,7 +159,7 @@ pub fn verify_transcript(
     proof: &[u8],
 ) -> Result<Vec<u8>> {
     let client = LabelClient::new(public_key)?;
-    client.danger_blind_batch_with(vec![input.to_vec()], blind)?.finalize(&[], evaluated, proof)
+    client.danger_blind_batch_with(&[input], blind)?.finalize(&[], evaluated, proof)
 }
 
 /// Random elements that nobody can tell from blinded inputs, to fill a batch up to a fixed size.
@@ -181,6 +175,11 @@ pub fn random_elements(random: &dyn RandomSource, count: usize) -> Result<Vec<u8
         let points: Vec<_> = uniform.par_iter().map(RistrettoPoint::from_uniform_bytes).collect();
         Ok(encode_doubled(&points).into_flattened())
     })
+}
+
+fn check_inputs(inputs: &[&[u8]]) -> Result<()> {
+    check_count(inputs.len())?;
+    inputs.iter().enumerate().try_for_each(|(index, input)| check_input(index, input))
 }
 
 fn decode_blind(bytes: &[u8; SCALAR_SIZE]) -> Result<Scalar> {

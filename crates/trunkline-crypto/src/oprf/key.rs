@@ -1,5 +1,7 @@
 //! The label authority's side: its key, evaluation of blinded elements, the proof.
 
+use core::fmt;
+
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use rayon::prelude::*;
@@ -7,10 +9,11 @@ use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::{
-    check_input, decode_elements, encode_doubled, encodings, fixed, next_scalar, nonzero_scalar, proof,
-    suite, PublicKey, ELEMENT_SIZE, SCALAR_SIZE,
+    check_input, decode_elements, encode_doubled, encodings, next_scalar, nonzero_scalar, proof, suite,
+    PublicKey, ELEMENT_SIZE, SCALAR_SIZE,
 };
 use crate::error::{Error, Result};
+use crate::input;
 use crate::pool;
 use crate::random::{Hedge, RandomSource};
 
@@ -36,7 +39,7 @@ impl LabelKey {
     /// # Errors
     /// On another length, a scalar that is not reduced, or zero.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let bytes = Zeroizing::new(fixed(bytes, "a label key has 32 bytes")?);
+        let bytes = Zeroizing::new(*input::fixed(bytes, "a label key has 32 bytes")?);
         Ok(Self::new(nonzero_scalar(&bytes, "a label key is a reduced scalar, not zero")?))
     }
 
@@ -45,7 +48,7 @@ impl LabelKey {
     /// # Errors
     /// If the seed has not 32 bytes, or the information more than 1,024.
     pub fn danger_derive(seed: &[u8], info: &[u8]) -> Result<Self> {
-        let seed: [u8; SCALAR_SIZE] = fixed(seed, "a key seed has 32 bytes")?;
+        let seed: [u8; SCALAR_SIZE] = *input::fixed(seed, "a key seed has 32 bytes")?;
         check_input(0, info)?;
         let secret = (0..=u8::MAX)
             .map(|counter| {
@@ -95,8 +98,8 @@ impl LabelKey {
         blinded: &[u8],
         nonce: &[u8],
     ) -> Result<(Vec<u8>, Vec<u8>)> {
-        let bytes = fixed(nonce, "a proof nonce has 32 bytes")?;
-        let nonce = nonzero_scalar(&bytes, "a proof nonce is a reduced scalar, not zero")?;
+        let bytes = input::fixed(nonce, "a proof nonce has 32 bytes")?;
+        let nonce = nonzero_scalar(bytes, "a proof nonce is a reduced scalar, not zero")?;
         self.evaluate(blinded, |_, _| Ok(Zeroizing::new(nonce)))
     }
 
@@ -133,8 +136,14 @@ impl LabelKey {
     }
 }
 
-impl ConstantTimeEq for LabelKey {
-    fn ct_eq(&self, other: &Self) -> subtle::Choice {
-        self.secret.ct_eq(&other.secret)
+impl PartialEq for LabelKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.secret.ct_eq(&other.secret).into()
+    }
+}
+
+impl fmt::Debug for LabelKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LabelKey(redacted)")
     }
 }
