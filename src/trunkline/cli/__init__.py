@@ -1,1 +1,1 @@
-"""The command line, one module per role. Protocol work happens below; here are options, progress and words."""
+"""The command line, one module per role. Here are options, progress and words."""

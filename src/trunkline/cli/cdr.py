@@ -203,5 +203,5 @@ def _print(report: dict[str, Any]) -> None:
             highlight=False,
         )
         for trunk, count in report["unknown_trunks"].items():
-            line = f'"{trunk}" = "unlisted:NAME"   # met by {count:,} calls'
+            line = f'{json.dumps(trunk)} = "unlisted:NAME"   # met by {count:,} calls'
             console.print(line, markup=False, highlight=False, soft_wrap=True)

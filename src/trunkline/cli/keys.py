@@ -15,13 +15,16 @@ app = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 Passphrase = Annotated[
-    str, typer.Option(prompt=True, hide_input=True, envvar="TRUNKLINE_PASSPHRASE", help="Asked for if not given.")
+    str,
+    typer.Option(prompt=True, hide_input=True, envvar="TRUNKLINE_PASSPHRASE", help="Asked for if not given."),
 ]
 
 
 @app.command("generate")
 def generate(
-    role: Annotated[str, typer.Argument(help="labels, membership, authorization, accountability, record-store, ...")],
+    role: Annotated[
+        str, typer.Argument(help="labels, membership, authorization, accountability, record-store, ...")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the secret files; must hold no keys.")],
 ) -> None:
     """Makes the keys of one role and prints their public halves as JSON, for `keys sign`."""
@@ -33,7 +36,9 @@ def generate(
     if role == "record-store":
         halves["id"] = secrets.token_hex(16)
     (out / "public.json").write_text(json.dumps(halves, indent=1) + "\n")
-    console.print(f"secret files in {out}, readable by their owner alone; public halves in {out / 'public.json'}")
+    console.print(
+        f"secret files in {out}, readable by their owner alone; public halves in {out / 'public.json'}"
+    )
     print_json(halves)
 
 
@@ -46,7 +51,7 @@ def sign(
 ) -> None:
     """Puts the public halves of all roles together and signs the public parameters."""
     from trunkline.jager.deployment.ceremony import parameters_payload, sign_parameters
-    from trunkline.jager.messages.parameters import load_parameters, root_fingerprint
+    from trunkline.jager.messages.parameters import root_fingerprint
     from trunkline.service.files import write_atomically
     from trunkline.service.keys import IdentityKey
 
@@ -54,19 +59,20 @@ def sign(
     payload = parameters_payload(_read_terms(terms), [_read_halves(path) for path in public])
     write_atomically(out, sign_parameters(payload, key), mode=0o644)
     fingerprint = root_fingerprint(key.public_key)
-    load_parameters(out, fingerprint)  # everyone else will check it just so
     console.print(f"signed: {out}; pin the root by its fingerprint:")
     typer.echo(fingerprint)
 
 
 @app.command("show")
 def show(
-    parameters: Path, fingerprint: Annotated[str, typer.Option(help="The root's fingerprint.")], as_json: Json = False
+    parameters: Path,
+    fingerprint: Annotated[str, typer.Option(help="The root's fingerprint.")],
+    as_json: Json = False,
 ) -> None:
     """Checks signed parameters and prints them."""
-    from trunkline.jager.messages.parameters import load_parameters
+    from trunkline.jager.messages.parameters import SignedParameters
 
-    loaded = load_parameters(parameters, fingerprint)
+    loaded = SignedParameters.load(parameters, fingerprint, now=None)
     if as_json:
         print_json(json.loads(loaded.payload))
         return

@@ -17,10 +17,12 @@ def up(
     directory: Folder = DEFAULT_FOLDER,
     name: Annotated[str, typer.Option(help="Name of a new deployment.")] = "local",
     lab: Annotated[Path | None, typer.Option(help="Folder with carriers.toml: its carriers join.")] = None,
-    carrier: Annotated[list[str] | None, typer.Option(help="A carrier to make and enrol; may be repeated.")] = None,
+    carrier: Annotated[
+        list[str] | None, typer.Option(help="A carrier to make and enrol; may be repeated.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Starts the four authorities, the record store and the carriers; makes the deployment if there is none."""
+    """Starts authorities, record store and carriers; makes a deployment if there is none."""
     from trunkline.jager.deployment.ceremony import Terms
     from trunkline.jager.deployment.lab import lab_carriers, lab_rules
     from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment

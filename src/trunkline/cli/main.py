@@ -8,7 +8,19 @@ import sys
 import typer
 
 from trunkline import __version__
-from trunkline.cli import authority, bench, carrier, cdr, demo, doctor, judge, keys, local, record_store, registry
+from trunkline.cli import (
+    authority,
+    bench,
+    carrier,
+    cdr,
+    demo,
+    doctor,
+    judge,
+    keys,
+    local,
+    record_store,
+    registry,
+)
 from trunkline.cli.output import console, print_json
 from trunkline.errors import TrunklineError
 

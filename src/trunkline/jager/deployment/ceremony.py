@@ -8,12 +8,12 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trunkline.errors import ConfigurationError
 from trunkline.jager.deployment.key_material import PublicHalves
-from trunkline.jager.messages.signed_document import sign_document
+from trunkline.jager.messages.parameters import SignedParameters
 from trunkline.service.keys import IdentityKey
 from trunkline.telephony.call_details import LabelRules
 
@@ -37,7 +37,7 @@ class Terms:
     """
 
     deployment: str
-    rules: LabelRules = LabelRules()
+    rules: LabelRules = field(default_factory=LabelRules)
     submit_by_s: int = 7 * DAY_S
     period_s: int = 7 * DAY_S
     period_grace_s: int = DAY_S
@@ -64,7 +64,9 @@ def parameters_payload(terms: Terms, halves: Sequence[PublicHalves], now: float 
     for role in _ROLES:
         found = len(by_role[role])
         if found == 0 or (found > 1 and role != "record-store"):
-            raise ConfigurationError(f"the public halves of the role {role} are given {found} times, not once")
+            raise ConfigurationError(
+                f"the public halves of the role {role} are given {found} times, not once"
+            )
     labels, membership, authorization, accountability = (by_role[role][0] for role in _ROLES[:4])
     start = int(time.time() if now is None else now)
     epoch_ms = terms.rules.resolution_ms
@@ -107,8 +109,8 @@ def parameters_payload(terms: Terms, halves: Sequence[PublicHalves], now: float 
 
 
 def sign_parameters(payload: bytes, root: IdentityKey) -> bytes:
-    """The signed document that everyone loads; see `PublicParameters`."""
-    return sign_document("parameters", payload, root.public_key, root.sign)
+    """The signed document that everyone loads, checked as everyone will check it."""
+    return SignedParameters.sign(payload, root).encode()
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:

@@ -51,7 +51,10 @@ def lab_carriers(
         LocalCarrier(
             one.id,
             one.name,
-            [*(source_table(source) for source in one.sources), *([extra[one.id]] if one.id in extra else [])],
+            [
+                *(source_table(source) for source in one.sources),
+                *([extra[one.id]] if one.id in extra else []),
+            ],
             FAST_SETTINGS,
         )
         for one in lab(folder, deployment)
@@ -71,7 +74,7 @@ _PROXIES = ("kamailio", "opensips")
 def answered_calls(folder: Path, deployment: str) -> Iterator[OwnCall]:
     """Every call that the records of the carrier which ended it show as answered."""
     for one in lab(folder, deployment):
-        for record in read_all(one.sources).records:
+        for record in (record for batch in read_all(one.sources) for record in batch.records):
             ended_here = record.next is None and not record.released_here
             if record.answered and ended_here and record.attempt is Attempt.FINAL:
                 yield OwnCall(one.id, record)

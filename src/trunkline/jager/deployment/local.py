@@ -1,19 +1,18 @@
 """A whole deployment on one machine: every role with its own folder, keys, configuration file and port.
 
-    DIR/root/                    the root's and the registry's keys (in a real deployment: offline)
-    DIR/public/                  parameters.json, registry.json, fingerprint.txt, ca.pem: what everyone may have
-    DIR/authority/ROLE/          config.toml, keys, data
-    DIR/record-store/            config.toml, keys, data
-    DIR/carriers/NAME/           carrier.toml, sources.toml, keys, data
-    DIR/run/ DIR/log/            pids and logs of what runs
+DIR/root/                    the root's and the registry's keys (in a real deployment: offline)
+DIR/public/                  parameters.json, registry.json, fingerprint.txt, ca.pem: what everyone may have
+DIR/authority/ROLE/          config.toml, keys, data
+DIR/record-store/            config.toml, keys, data
+DIR/carriers/NAME/           carrier.toml, sources.toml, keys, data
+DIR/run/ DIR/log/            pids and logs of what runs
 """
 
+import hashlib
 import secrets
 import socket
-import ssl
 import time
-import urllib.error
-import urllib.request
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,9 @@ from typing import Any
 
 import tomli_w
 
-from trunkline.errors import ConfigurationError, ConflictError
+from trunkline.errors import ConfigurationError, ConflictError, TrunklineError
+from trunkline.jager.carrier.config import CarrierConfig
+from trunkline.jager.carrier.enroll import enroll
 from trunkline.jager.deployment.ceremony import Terms, parameters_payload, sign_parameters
 from trunkline.jager.deployment.key_material import (
     GRANT_KEY_FILE,
@@ -38,8 +39,10 @@ from trunkline.jager.deployment.key_material import (
     make_keys,
 )
 from trunkline.jager.deployment.processes import ProcessFolder, Running
-from trunkline.jager.deployment.provider_list import Provider, sign_registry
+from trunkline.jager.deployment.provider_list import provider, write_registry
 from trunkline.jager.messages.parameters import root_fingerprint
+from trunkline.service.client import ServiceClient
+from trunkline.service.config import load_config
 from trunkline.service.files import write_atomically
 from trunkline.service.keys import IdentityKey
 from trunkline.service.tls import AUTHORITY_CERTIFICATE, create_local_authority, issue_certificate
@@ -57,7 +60,7 @@ class LocalCarrier:
     Attributes:
         name: Short name: its folder and its process are called so.
         title: For people.
-        sources: The `[[source]]` tables of its call records, as in docs/cdr-sources.md; none for who only traces.
+        sources: The `[[source]]` tables of its call records, as in docs/cdr-sources.md.
         settings: Sections of carrier.toml that differ from the defaults, such as `labels` or `contribution`.
     """
 
@@ -115,10 +118,7 @@ class LocalDeployment:
         self.public.mkdir(parents=True, exist_ok=True)
         ports = dict(zip((*AUTHORITY_ROLES, RECORD_STORE), _free_ports(5), strict=True))
         store_id = secrets.token_hex(16)
-        halves = {
-            role: make_keys(role, self._folder(role))
-            for role in (*AUTHORITY_ROLES, RECORD_STORE)
-        }
+        halves = {role: make_keys(role, self._folder(role)) for role in (*AUTHORITY_ROLES, RECORD_STORE)}
         halves[RECORD_STORE]["id"] = store_id
         halves["root"] = make_keys("root", self.directory / "root")
         halves["registry"] = make_keys("registry", self.directory / "root" / "registry")
@@ -128,23 +128,24 @@ class LocalDeployment:
         fingerprint = root_fingerprint(root.public_key)
         write_atomically(self.public / "fingerprint.txt", f"{fingerprint}\n".encode(), mode=0o644)
 
+        judge_id = provider_id(terms.deployment, "accountability")
         providers = [
-            Provider(id=provider_id(terms.deployment, one.name), name=one.title, key=self._carrier_key(one.name))
+            provider(provider_id(terms.deployment, one.name), one.title, self._make_carrier_key(one.name))
             for one in carriers
         ]
-        providers += [Provider(id=provider_id(terms.deployment, name), name=name) for name in listed]
-        judge_id = provider_id(terms.deployment, "accountability")
-        providers.append(
-            Provider(id=judge_id, name="Accountability authority", key=halves["accountability"]["identity"])
-        )
+        providers += [provider(provider_id(terms.deployment, name), name) for name in listed]
+        judge_key = bytes.fromhex(halves["accountability"]["identity"])
+        providers.append(provider(judge_id, "Accountability authority", judge_key))
         registry_key = IdentityKey.load(self.directory / "root" / "registry" / REGISTRY_KEY_FILE)
-        write_atomically(self.public / "registry.json", sign_registry(providers, 1, registry_key), mode=0o644)
+        write_registry(self.public / "registry.json", providers, 1, registry_key)
 
         ca_folder = self.directory / "root" / "tls"
         ca_file = create_local_authority(ca_folder)
         write_atomically(self.public / AUTHORITY_CERTIFICATE, ca_file.read_bytes(), mode=0o644)
         for role in (*AUTHORITY_ROLES, RECORD_STORE):
-            issue_certificate(ca_folder, f"{terms.deployment} {role}", [_ADDRESS, "localhost"], self._folder(role))
+            issue_certificate(
+                ca_folder, f"{terms.deployment} {role}", [_ADDRESS, "localhost"], self._folder(role)
+            )
         self._write_service_configs(fingerprint, ports, store_id, judge_id)
         for one in carriers:
             self._write_carrier_config(one, terms.deployment, fingerprint, ports, store_id)
@@ -152,8 +153,8 @@ class LocalDeployment:
     def _folder(self, role: str) -> Path:
         return self.directory / role if role == RECORD_STORE else self.directory / "authority" / role
 
-    def _carrier_key(self, name: str) -> str:
-        return str(make_keys("carrier", self.directory / "carriers" / name)["identity"])
+    def _make_carrier_key(self, name: str) -> bytes:
+        return bytes.fromhex(make_keys("carrier", self.directory / "carriers" / name)["identity"])
 
     def _write_service_configs(
         self, fingerprint: str, ports: Mapping[str, int], store_id: str, judge_id: ProviderId
@@ -193,7 +194,12 @@ class LocalDeployment:
             _write_toml(self._folder(role) / "config.toml", config)
 
     def _write_carrier_config(
-        self, carrier: LocalCarrier, deployment: str, fingerprint: str, ports: Mapping[str, int], store_id: str
+        self,
+        carrier: LocalCarrier,
+        deployment: str,
+        fingerprint: str,
+        ports: Mapping[str, int],
+        store_id: str,
     ) -> None:
         config: dict[str, Any] = {
             "parameters": "../../public/parameters.json",
@@ -229,14 +235,27 @@ class LocalDeployment:
         started = [
             self.processes.start(
                 role,
-                ["trunkline.jager.authority", "--role", role, "--config", str(self._folder(role) / "config.toml")],
+                [
+                    "trunkline.jager.authority",
+                    "--role",
+                    role,
+                    "--config",
+                    str(self._folder(role) / "config.toml"),
+                ],
             )
             for role in AUTHORITY_ROLES
         ]
         config = self._folder(RECORD_STORE) / "config.toml"
-        started.append(self.processes.start(RECORD_STORE, ["trunkline.jager.record_store", "--config", str(config)]))
+        started.append(
+            self.processes.start(RECORD_STORE, ["trunkline.jager.record_store", "--config", str(config)])
+        )
         self.processes.wait_ready({one.name: self._ready_check(one.name) for one in started})
         return started
+
+    def enrol(self, names: Iterable[str]) -> None:
+        """Has these carriers join, as `trunkline carrier enroll` does; who is enrolled stays as it is."""
+        for name in names:
+            enroll(load_config(self.carrier_config(name), CarrierConfig))
 
     def start_carriers(self, names: Iterable[str]) -> list[Running]:
         """Starts the agents of these carriers (they must be enrolled), and waits until they answer."""
@@ -246,9 +265,7 @@ class LocalDeployment:
             )
             for name in names
         ]
-        sockets = {
-            f"carrier-{name}": self.carrier_config(name).parent / "control.sock" for name in names
-        }
+        sockets = {f"carrier-{name}": self.carrier_config(name).parent / "control.sock" for name in names}
         self.processes.wait_ready({name: _socket_check(path) for name, path in sockets.items()})
         return started
 
@@ -257,26 +274,26 @@ class LocalDeployment:
         return self.processes.stop()
 
     def _ready_check(self, role: str) -> Callable[[], bool]:
-        import tomllib
-
         port = tomllib.loads((self._folder(role) / "config.toml").read_text())["port"]
-        trust = ssl.create_default_context(cafile=str(self.public / AUTHORITY_CERTIFICATE))
+        client = ServiceClient(
+            _url(port), ca_file=self.public / AUTHORITY_CERTIFICATE, timeout_s=2.0, attempts=1
+        )
 
         def check() -> bool:
             try:
-                with urllib.request.urlopen(f"{_url(port)}/ready", timeout=2, context=trust) as answer:
-                    return bool(answer.status == 200)
-            except (urllib.error.URLError, OSError):
+                client.get("/ready")
+            except TrunklineError:
                 return False
+            return True
 
         return check
 
 
 def provider_id(deployment: str, name: str) -> ProviderId:
     """The id that a local deployment gives a provider: the same for the same names, so that runs compare."""
-    import hashlib
-
-    return ProviderId(hashlib.sha256(f"trunkline local provider\0{deployment}\0{name}".encode()).digest()[:16])
+    return ProviderId(
+        hashlib.sha256(f"trunkline local provider\0{deployment}\0{name}".encode()).digest()[:16]
+    )
 
 
 def _url(port: int) -> str:
