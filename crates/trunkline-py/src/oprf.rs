@@ -111,7 +111,7 @@ impl Blinding {
     }
 
     /// Checks the answer's proof and returns the packed labels, 64 bytes each.
-    #[pyo3(signature = (evaluated, proof, padding = b""))]
+    #[pyo3(signature = (evaluated, proof, padding = b"".as_slice()))]
     fn finalize<'py>(
         &self,
         py: Python<'py>,
