@@ -1,4 +1,4 @@
-"""The sample systemd units can be parsed, are hardened alike, and start commands that exist."""
+"""The samples in deploy/ can be used: units start commands that exist, configurations load."""
 
 import configparser
 import re
@@ -9,12 +9,26 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from trunkline.cli.main import app
+from trunkline.jager.authority.accountability.config import AccountabilityConfig
+from trunkline.jager.authority.authorization.config import AuthorizationConfig
+from trunkline.jager.authority.labels.config import LabelsConfig
+from trunkline.jager.authority.membership.config import MembershipConfig
+from trunkline.jager.carrier.config import CarrierConfig
+from trunkline.jager.record_store.config import RecordStoreConfig
+from trunkline.service.config import load_config
 
-UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
-AUTHORITIES = {"labels", "membership", "authorization", "accountability"}
+DEPLOY = Path(__file__).parents[2] / "deploy"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+AUTHORITIES = {
+    "labels": LabelsConfig,
+    "membership": MembershipConfig,
+    "authorization": AuthorizationConfig,
+    "accountability": AccountabilityConfig,
+}
 HARDENING = {
     "NoNewPrivileges": "yes",
     "CapabilityBoundingSet": "",
@@ -29,6 +43,16 @@ HARDENING = {
     "UMask": "0077",
     "StateDirectoryMode": "0700",
 }
+
+
+def load_sample(name: str) -> BaseModel:
+    """The sample configuration of a service, as the service itself would load it."""
+    path = DEPLOY / "config" / f"{name}.toml"
+    if name == "carrier":
+        return load_config(path, CarrierConfig)
+    if name == "record-store":
+        return load_config(path, RecordStoreConfig, section="record_store")
+    return load_config(path, AUTHORITIES[name], section=name)
 
 
 def service_section(unit: Path) -> dict[str, list[str]]:
@@ -59,7 +83,7 @@ def parameters_of(words: list[str]) -> Iterator[str]:
 
 def test_units_one_for_each_service():
     names = {unit.stem.removeprefix("trunkline-") for unit in UNITS}
-    assert names == AUTHORITIES | {"record-store", "carrier"}
+    assert names == {*AUTHORITIES, "record-store", "carrier"}
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -96,6 +120,20 @@ def test_unit_is_hardened_and_has_a_user_and_state_of_its_own(unit):
     assert {key: service.get(key) for key in HARDENING} == {key: [value] for key, value in HARDENING.items()}
     assert service["User"] == [f"trunkline-{name}"]
     assert service["StateDirectory"] == [f"trunkline/{name}"]
+
+
+@pytest.mark.parametrize("name", sorted({*AUTHORITIES, "record-store", "carrier"}))
+def test_sample_configuration_loads_and_keeps_state_where_the_unit_may_write(name):
+    config = load_sample(name)
+    # Relative paths start at the file's folder; the state directory is the only one that a unit may write.
+    assert config.data_dir == Path("/var/lib/trunkline") / name
+    unit = service_section(DEPLOY / "systemd" / f"trunkline-{name}.service")
+    assert unit["StateDirectory"] == [str(config.data_dir.relative_to("/var/lib"))]
+
+
+def test_sample_configurations_have_ports_of_their_own():
+    ports = [load_sample(name).port for name in (*AUTHORITIES, "record-store")]
+    assert len(set(ports)) == len(ports)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed here")
