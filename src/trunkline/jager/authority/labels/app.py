@@ -1,0 +1,72 @@
+"""The label authority's HTTP interface."""
+
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import Depends, FastAPI, Response
+
+from trunkline.crypto.oprf import LabelKey
+from trunkline.jager.authority.labels.config import LabelsConfig
+from trunkline.jager.authority.labels.evaluation import LabelEvaluator
+from trunkline.jager.authority.quota import quota_table, reserve
+from trunkline.jager.authority.standing import Standing
+from trunkline.jager.messages.labels import (
+    LABEL_REQUEST_TYPE,
+    LABEL_RESPONSE_TYPE,
+    REQUEST_LIMIT,
+    LabelRequest,
+)
+from trunkline.service.application import authenticated, binary, body_of, create_application
+from trunkline.service.clock import Clock
+from trunkline.service.database import open_database, storage_errors
+from trunkline.service.keys import load_secret
+from trunkline.telephony.providers import ProviderId
+
+ROLE = "labels"
+_KEY_SIZE = 32
+_MIGRATIONS = "trunkline.jager.authority.labels.migrations"
+
+_quota = quota_table(sa.MetaData())
+
+
+def create(config: LabelsConfig, clock: Clock) -> FastAPI:
+    """Return the label authority's application.
+
+    Raises:
+        TrunklineError: Keys, parameters, registry or data directory cannot be used.
+    """
+    with Standing.opening(config, ROLE, clock) as standing:
+        keys = [LabelKey.from_bytes(load_secret(path, _KEY_SIZE, kind="label")) for path in config.keys]
+        evaluator = LabelEvaluator(keys, standing.parameters)
+        # What a power failure takes is at most some of a day's count; no label waits for the disk.
+        engine = open_database(standing.directory / "labels.sqlite", migrations=_MIGRATIONS, durable=False)
+        standing.resources.callback(engine.dispose)
+
+    app = create_application(
+        "Trunkline label authority",
+        max_body=REQUEST_LIMIT,
+        ready=standing.check_in_force,
+        lifespan=standing.lifespan,
+    )
+
+    @app.post("/v1/labels", response_class=Response)
+    def evaluate(
+        sender: Annotated[str, Depends(authenticated(standing.verifier))],
+        body: Annotated[bytes, Depends(body_of(LABEL_REQUEST_TYPE))],
+    ) -> Response:
+        """Evaluate blinded call details for an active member, within its quota."""
+        standing.check_in_force()
+        request = LabelRequest.decode(body)
+        evaluator.check(request)
+        with storage_errors(), engine.begin() as connection:
+            reserve(
+                connection,
+                _quota,
+                ProviderId.from_hex(sender),
+                request.count,
+                limit=config.quota_per_day,
+                now=clock(),
+            )
+        return binary(evaluator.evaluate(request).encode(), LABEL_RESPONSE_TYPE)
+
+    return app

@@ -1,0 +1,1 @@
+"""Revisions of the labels authority's database."""

@@ -1,0 +1,1 @@
+"""The membership authority: holds the issuer key, issues credentials, and keeps the public join log."""

@@ -1,0 +1,102 @@
+"""The membership authority's HTTP interface."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Response
+
+from trunkline.crypto.group_signature import IssuerKey
+from trunkline.errors import AuthenticationError, ConfigurationError
+from trunkline.jager.authority.membership.admin import DATABASE_NAME, MIGRATIONS
+from trunkline.jager.authority.membership.config import MembershipConfig
+from trunkline.jager.authority.membership.issuing import Membership
+from trunkline.jager.authority.membership.store import LOG
+from trunkline.jager.authority.standing import Standing
+from trunkline.jager.authority.transparency_log import TransparencyLog
+from trunkline.jager.messages.log import JOIN_LOG, InclusionProof, LogEntries, LogHead
+from trunkline.jager.messages.membership import (
+    CREDENTIAL_RESPONSE_TYPE,
+    JOIN_REQUEST_TYPE,
+    RENEW_REQUEST_TYPE,
+    JoinRequest,
+    RenewRequest,
+)
+from trunkline.service.application import authenticated, binary, body_of, create_application
+from trunkline.service.clock import Clock
+from trunkline.service.database import open_database
+from trunkline.service.keys import IdentityKey, load_secret
+from trunkline.telephony.providers import ProviderId
+
+ROLE = "membership"
+_MAX_BODY = 4096
+_KEY_SIZE = 32
+
+
+def create(config: MembershipConfig, clock: Clock) -> FastAPI:
+    """Return the membership authority's application.
+
+    Raises:
+        TrunklineError: Keys, parameters, registry or data directory cannot be used.
+    """
+    with Standing.opening(config, ROLE, clock) as standing:
+        parameters = standing.parameters
+        issuer = IssuerKey.from_bytes(load_secret(config.issuer_key, _KEY_SIZE, kind="issuer"))
+        log_key = IdentityKey.load(config.log_key)
+        if (issuer.public_key, log_key.public_key) != (parameters.group_keys.w, parameters.membership_key):
+            raise ConfigurationError("the issuer key or the log key is not the public parameters' one")
+        engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
+        standing.resources.callback(engine.dispose)
+        membership = Membership(engine, issuer, parameters, clock)
+        log = TransparencyLog(engine, LOG, log_key, JOIN_LOG, parameters.hash)
+
+    app = create_application(
+        "Trunkline membership authority",
+        max_body=_MAX_BODY,
+        ready=standing.check_in_force,
+        lifespan=standing.lifespan,
+    )
+    sender_id = authenticated(standing.verifier)
+
+    @app.post("/v1/join/nonce")
+    def nonce(sender: Annotated[str, Depends(sender_id)]) -> dict[str, str]:
+        """Give a fresh nonce for a join request."""
+        return {"nonce": membership.new_nonce(ProviderId.from_hex(sender)).hex()}
+
+    @app.post("/v1/join", response_class=Response)
+    def join(
+        sender: Annotated[str, Depends(sender_id)],
+        body: Annotated[bytes, Depends(body_of(JOIN_REQUEST_TYPE))],
+    ) -> Response:
+        """Make the sender a member and issue its credential."""
+        standing.check_in_force()
+        sender_key = standing.registry.key_of(sender)
+        if sender_key is None:
+            raise AuthenticationError("the sender is not active in the registry any more")
+        response = membership.join(JoinRequest.decode(body), ProviderId.from_hex(sender), sender_key)
+        return binary(response.encode(), CREDENTIAL_RESPONSE_TYPE)
+
+    @app.post("/v1/renew", response_class=Response)
+    def renew(
+        sender: Annotated[str, Depends(sender_id)],
+        body: Annotated[bytes, Depends(body_of(RENEW_REQUEST_TYPE))],
+    ) -> Response:
+        """Issue a member's credential of the current or the next period."""
+        standing.check_in_force()
+        response = membership.renew(RenewRequest.decode(body), ProviderId.from_hex(sender))
+        return binary(response.encode(), CREDENTIAL_RESPONSE_TYPE)
+
+    @app.get("/v1/log/head")
+    def head() -> LogHead:
+        """Give the signed head of the join log."""
+        return log.head(clock())
+
+    @app.get("/v1/log/proof")
+    def proof(index: int, size: int) -> InclusionProof:
+        """Give the proof that an entry is in the log of a size."""
+        return log.proof(index, size)
+
+    @app.get("/v1/log/entries")
+    def entries(start: int, end: int) -> LogEntries:
+        """Give the entries from `start` up to but without `end`, at most 1,000."""
+        return log.entries(start, end)
+
+    return app

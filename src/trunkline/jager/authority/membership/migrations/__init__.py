@@ -1,0 +1,1 @@
+"""Migrations of the membership authority's database."""

@@ -1,0 +1,58 @@
+"""Quotas per party and day, kept in the database of the authority that grants them."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from trunkline.errors import QuotaError
+from trunkline.telephony.providers import ProviderId
+
+_DAY_S = 86_400
+_KEPT_DAYS = 2
+
+
+def quota_table(metadata: sa.MetaData) -> sa.Table:
+    """Return the definition of the table `quota`; its migration makes the same."""
+    return sa.Table(
+        "quota",
+        metadata,
+        sa.Column("party", sa.LargeBinary, primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True),
+        sa.Column("used", sa.Integer, nullable=False),
+    )
+
+
+def reserve(
+    connection: sa.Connection, table: sa.Table, party: ProviderId, amount: int, *, limit: int, now: float
+) -> None:
+    """Count an amount against a party's quota of the day, within the caller's transaction.
+
+    Nothing is counted if the quota does not suffice. Days are those of UTC.
+
+    Args:
+        connection: The transaction; it holds the database's write lock.
+        table: The table `quota`.
+        party: Who asks.
+        amount: How many labels.
+        limit: How many a party has a day.
+        now: Unix time.
+
+    Raises:
+        QuotaError: The quota does not suffice; the message says when it is renewed.
+    """
+    day = int(now) // _DAY_S
+    of_today = (table.c.party == party.value) & (table.c.day == day)
+    used = connection.execute(sa.select(table.c.used).where(of_today)).scalar() or 0
+    if used + amount > limit:
+        wait = (day + 1) * _DAY_S - int(now)
+        raise QuotaError(
+            f"{amount} labels are more than the {max(limit - used, 0)} left of today's quota of {limit}; "
+            f"it is renewed at 00:00 UTC, in {wait} s"
+        )
+    if not used:
+        connection.execute(sa.delete(table).where(table.c.day < day - _KEPT_DAYS))
+    statement = insert(table).values(party=party.value, day=day, used=amount)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.party, table.c.day], set_={"used": table.c.used + amount}
+        )
+    )
