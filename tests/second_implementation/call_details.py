@@ -46,8 +46,16 @@ def check_hop(hop: bytes) -> None:
     fields = Reader(hop, 60, "a hop")
     flags = int.from_bytes(fields.take(2), "big")
     refuse_unless(flags < 0x10, "malformed", "other flag bits are 0")
-    fields.take(48)
+    _, current, following = (fields.take(16) for _ in range(3))
+    refuse_unless(current != bytes(16), "malformed", "the current provider is somebody")
+    refuse_unless(
+        not flags & RELEASED or following == bytes(16), "malformed", "released, yet there is a next"
+    )
     millisecond, src = int.from_bytes(fields.take(2), "big"), fields.take(8)
     if not flags & SOURCE_GIVEN:
         refuse_unless((millisecond, src) == (0, bytes(8)), "malformed", "without a source, ms and src are 0")
+        return
     refuse_unless(millisecond < 1000, "malformed", "a second has 1000 milliseconds")
+    if src != b"\xff" * 8 and src[0] != 0xE0:
+        digits = src.hex().rstrip("f")
+        refuse_unless(0 < len(digits) < 16 and digits.isdigit(), "malformed", "src is no number")

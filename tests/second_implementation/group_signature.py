@@ -82,7 +82,7 @@ def check_credential(w: bytes, s_point: bytes, credential: bytes) -> None:
 
 @dataclass(frozen=True)
 class SigningRandomness:
-    """The random values of one signature."""
+    """The random values of one signature, and what a dishonest signer adds to the seven points."""
 
     r: int
     k: int
@@ -90,6 +90,7 @@ class SigningRandomness:
     rho_e: int
     rho_s: int
     rho_k: int
+    marks: tuple[G1Point, ...] = (IDENTITY,) * 7
 
 
 def _sign_challenge(group: Group, period: int, points: list[bytes], message: bytes) -> int:
@@ -108,7 +109,8 @@ def sign(group: Group, s: int, credential: bytes, message: bytes, random: Signin
     r1 = total(multiply(a_bar, random.rho_t), multiply(a1, random.rho_e)) - multiply(BASE_H, random.rho_s)
     r2 = multiply(BASE_G, random.rho_k)
     r3 = total(multiply(BASE_H, random.rho_s), multiply(y, random.rho_k))
-    points = [encode(point) for point in (a1, a_bar, e1, e2, r1, r2, r3)]
+    honest = (a1, a_bar, e1, e2, r1, r2, r3)
+    points = [encode(total(point, mark)) for point, mark in zip(honest, random.marks, strict=True)]
     c = _sign_challenge(group, period, points, message)
     answers = (
         random.rho_t + c * t,
