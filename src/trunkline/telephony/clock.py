@@ -14,8 +14,8 @@ _DATETIME = re.compile(
     re.ASCII,
 )
 _EPOCH_SECONDS = re.compile(r"(\d{9,11})(?:\.(\d{1,9}))?", re.ASCII)
-# 2000-01-01 to 2100-01-01: outside, a clock reading is a default value or another field.
-_EARLIEST_US = 946_684_800_000_000
+# 2001-01-01 to 2100-01-01: outside, a clock reading is another field, or a default such as 2000-01-01.
+_EARLIEST_US = 978_307_200_000_000
 _LATEST_US = 4_102_444_800_000_000
 
 NONEXISTENT = "local time that does not exist (clocks were set forward): check time_zone"
@@ -64,7 +64,7 @@ class SourceClock:
         """Read `YYYY-MM-DD hh:mm:ss[.ffffff][zone]`, or seconds since 1970 with or without a fraction.
 
         Raises:
-            CdrError: It is neither, the local time does not exist, or it lies before 2000 or after 2099.
+            CdrError: It is neither, the local time does not exist, or it lies before 2001 or after 2099.
         """
         matched = _EPOCH_SECONDS.fullmatch(text)
         if matched:
@@ -82,7 +82,7 @@ class SourceClock:
         """Turn a date and time into UTC; without a zone of its own it is in the source's.
 
         Raises:
-            CdrError: The local time does not exist, or lies before 2000 or after 2099.
+            CdrError: The local time does not exist, or lies before 2001 or after 2099.
         """
         if moment.tzinfo is not None:
             return self.reading((moment - _EPOCH) // _MICROSECOND)
@@ -104,10 +104,10 @@ class SourceClock:
         """Apply the offset to UTC readings.
 
         Raises:
-            CdrError: The time lies before 2000 or after 2099.
+            CdrError: The time lies before 2001 or after 2099.
         """
         if not _EARLIEST_US <= first_us + self.offset_us < _LATEST_US:
-            raise CdrError("a time lies before the year 2000 or after 2099: check time_zone and the columns")
+            raise CdrError("a time lies before the year 2001 or after 2099: check time_zone and the columns")
         second = first_us if second_us is None else second_us
         return Reading(first_us + self.offset_us, second + self.offset_us)
 

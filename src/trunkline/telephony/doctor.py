@@ -226,7 +226,7 @@ def _check_records(name: str, source: CdrSource, sample: Sample) -> list[Finding
             Finding(
                 "warning",
                 "answer-times",
-                f"{name}: {sample.answer_times} of {total} records have the time of the answer or failure only",
+                f"{name}: {sample.answer_times} of {total} records have answer or failure times",
                 "let the switch log the start of calls (Kamailio: acc_cdrs with callid in cdr_extra)",
             )
         )

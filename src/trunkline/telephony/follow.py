@@ -157,8 +157,7 @@ class Follower:
         rows_read = 0
         with ExitStack() as stack:
             for item in self._items(stack, rejects, limit, finish=finish):
-                if item.position.line > 0:
-                    rows_read += 1
+                rows_read += item.position.line != item.followed.position.line
                 self._take(item, now_us, rejects, warnings, skipped)
                 if rows_read >= limit:
                     break

@@ -65,5 +65,6 @@ def table_names(trunk: str) -> tuple[str, ...]:
 
 
 def masked(trunk: str) -> str:
-    """Return a trunk's name fit for a report: digit strings as long as telephone numbers are masked."""
-    return _TELEPHONE_LIKE.sub("#", trunk)[:100]
+    """Return a trunk's name fit for a report: no telephone numbers, nothing that a terminal would obey."""
+    printable = "".join(character if character.isprintable() else "?" for character in trunk[:100])
+    return _TELEPHONE_LIKE.sub("#", printable)

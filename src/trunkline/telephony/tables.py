@@ -26,6 +26,7 @@ _COPY_LIMIT = 1 << 30
 _BUSY_SECONDS = 5.0
 NOT_A_DATABASE = "the file is not a SQLite database, or a damaged one"
 TOO_LONG = "the row is longer than its limit of 64 KiB"
+UNREADABLE = "the table cannot be read: the database is damaged, or locked by its writer"
 NO_TABLES = "the database has none of the tables acc, missed_calls, acc_cdrs"
 
 
@@ -116,12 +117,15 @@ def _connect(path: str) -> sqlite3.Connection:
 
 
 def _try_to_read(uri: str) -> sqlite3.Connection | None:
-    try:
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        return None
-    return connection
+    with ExitStack() as stack:
+        try:
+            connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
+            stack.callback(connection.close)
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            return None
+        stack.pop_all()
+        return connection
 
 
 def accounting_tables(connection: sqlite3.Connection) -> list[str]:
@@ -144,6 +148,19 @@ def read_table(
         reader: The source's reader.
         limit: How many rows.
     """
+    try:
+        yield from _read_rows(connection, followed, reader, limit)
+    except sqlite3.Error:
+        reject = Reject(followed.position.file, 0, UNREADABLE)
+        yield TableItem(0, reject, followed, followed.position, followed.last_hash)
+
+
+def _read_rows(
+    connection: sqlite3.Connection,
+    followed: FollowedTable,
+    reader: AccountingReader,
+    limit: int,
+) -> Iterator[TableItem]:
     query = f"SELECT rowid, * FROM {followed.table} WHERE rowid > ? ORDER BY rowid LIMIT ?"  # noqa: S608 - a constant
     first_after = 0 if _was_emptied(connection, followed) else followed.position.line
     cursor = connection.execute(query, (first_after, limit))
