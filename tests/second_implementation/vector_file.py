@@ -3,12 +3,10 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from .notation import RefusedError
 
-DIRECTORY = Path(__file__).parent.parent / "vectors"
 GENERATOR = "python -m tests.second_implementation.generate"
 CONFIRMED = (
     "Written by tests/second_implementation (arkworks and Python integers), which follows docs/protocol.md "
@@ -66,7 +64,8 @@ class VectorFile:
         values = {name: as_json(value) for name, value in fields.items()}
         self.vectors.append({"comment": comment, "fails": fails, **values})
 
-    def write(self) -> None:
+    def text(self) -> str:
+        """The file's content."""
         content = {
             "about": self.about,
             "generator": GENERATOR,
@@ -74,5 +73,4 @@ class VectorFile:
             "fails": "The code of the error class (trunkline.errors) that must be raised; null: accepted.",
             "vectors": self.vectors,
         }
-        DIRECTORY.mkdir(exist_ok=True)
-        (DIRECTORY / f"{self.name}.json").write_text(json.dumps(content, indent=1) + "\n")
+        return json.dumps(content, indent=1) + "\n"
