@@ -114,7 +114,12 @@ class Commands:
 
     def by_name(self) -> dict[str, Callable[[Mapping[str, Any], Progress], Mapping[str, Any]]]:
         """All commands."""
-        return {"status": self.status, "contribute": self.contribute, "flush": self.flush, "trace": self.trace}
+        return {
+            "status": self.status,
+            "contribute": self.contribute,
+            "flush": self.flush,
+            "trace": self.trace,
+        }
 
     def status(self, _arguments: Mapping[str, Any], _progress: Progress) -> dict[str, Any]:
         """How the agent is doing: counts, the outbox, the credential."""

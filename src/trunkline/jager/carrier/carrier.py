@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from trunkline.jager.carrier.acquisition import Acquisition
 from trunkline.jager.carrier.config import CarrierConfig
 from trunkline.jager.carrier.contribution import ContributionSender
 from trunkline.jager.carrier.credentials import Credentials, load_member_secret
@@ -77,7 +78,9 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
             parameters=parameters,
             store_id=store_id,
             section=config.contribution,
-            send=lambda body: services.contribution.post("/v1/contributions", body, CONTRIBUTION_TYPE).content,
+            send=lambda body: (
+                services.contribution.post("/v1/contributions", body, CONTRIBUTION_TYPE).content
+            ),
             clock=clock,
         )
         pipeline = Pipeline(
@@ -92,7 +95,7 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
             folder=config.data_dir,
             clock=clock,
         )
-        tracer = Tracer(
+        acquisition = Acquisition(
             parameters,
             identity=identity,
             provider=section.provider,
@@ -100,12 +103,10 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
             schedule=schedule,
             authorization=services.authorization,
             retrieval=services.retrieval,
-            join_log=JoinLog(parameters, services.join_log),
             clock=clock,
         )
-        yield Carrier(
-            config, parameters, credentials, services, outbox, schedule, sender, pipeline, tracer
-        )
+        tracer = Tracer(parameters, acquisition, JoinLog(parameters, services.join_log))
+        yield Carrier(config, parameters, credentials, services, outbox, schedule, sender, pipeline, tracer)
 
 
 def named_sources(config: CarrierConfig) -> dict[str, CdrSource]:

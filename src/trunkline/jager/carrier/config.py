@@ -14,7 +14,7 @@ class CarrierSection(BaseModel):
         id: The provider id that the registry gave, 32 hexadecimal digits.
         name: For people only; never sent.
         identity_key: Ed25519 key file; `enroll` makes it if it is not there.
-        member_secret: Key file of the secret behind the group signature; `enroll` makes it if it is not there.
+        member_secret: Key file of the secret behind the group signature; `enroll` makes it likewise.
         record_store_id: The store's 16-byte id in the public parameters, in hexadecimal.
         ca_file: Certificates that the services' certificates must lead to; the system's if not given.
         proxy: SOCKS or HTTP proxy for contributions, such as `socks5://127.0.0.1:9050`; identified requests
@@ -89,8 +89,8 @@ class CarrierConfig(BaseModel):
         carrier: Identity, keys and services.
         labels: The schedule of label requests.
         contribution: How records leave.
-        sources: TOML file with a `[[source]]` table for each kind of call record file; none for a carrier that
-            only traces.
+        sources: TOML file with a `[[source]]` table for each kind of call record file; none for a carrier
+            that only traces.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

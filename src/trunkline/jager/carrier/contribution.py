@@ -10,8 +10,8 @@ import structlog
 from trunkline.errors import TrunklineError
 from trunkline.jager.carrier.config import ContributionSection
 from trunkline.jager.carrier.outbox import Outbox, SealedBatch
-from trunkline.jager.carrier.receipts import settle
 from trunkline.jager.carrier.packed import split
+from trunkline.jager.carrier.receipts import settle
 from trunkline.jager.carrier.record_maker import RecordMaker
 from trunkline.jager.messages.contribution import Contribution, Receipt
 from trunkline.jager.messages.parameters import PublicParameters
@@ -161,5 +161,5 @@ class ContributionSender:
 
 
 def _pause(attempts: int) -> float:
-    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(attempts, 16))
+    longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * (1 << min(attempts, 16)))
     return longest * (0.5 + secrets.randbelow(500) / 1000)

@@ -52,7 +52,9 @@ class ControlServer:
             self._server = _Server(str(path), _Handler)
             path.chmod(0o600)
         except OSError as error:
-            raise ConfigurationError(f"cannot listen on the control socket {path}: {error.strerror}") from error
+            raise ConfigurationError(
+                f"cannot listen on the control socket {path}: {error.strerror}"
+            ) from error
         self._server.commands = commands
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="control", daemon=True
@@ -80,7 +82,10 @@ class ControlClient:
         self._path = _checked(path)
 
     def call(
-        self, command: str, arguments: Mapping[str, Any] | None = None, progress: Progress = lambda _text: None
+        self,
+        command: str,
+        arguments: Mapping[str, Any] | None = None,
+        progress: Progress = lambda _text: None,
     ) -> dict[str, Any]:
         """Ask for one thing and wait for the result.
 
@@ -108,7 +113,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     commands: Mapping[str, Command]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        _logger.exception("control request failed")
+        _logger.exception("control request failed")  # noqa: LOG004 - called while it is handled
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -135,7 +140,9 @@ class _Handler(socketserver.StreamRequestHandler):
             raise DecodingError("a control request has a command and arguments")
         command = self.server.commands.get(str(request.get("command")))
         if command is None:
-            raise InputError(f"the agent knows {', '.join(sorted(self.server.commands))}; upgrade one of both")
+            raise InputError(
+                f"the agent knows {', '.join(sorted(self.server.commands))}; upgrade one of both"
+            )
         return command(arguments, lambda text: self._send({"progress": text}))
 
     def _send(self, value: Mapping[str, Any]) -> None:

@@ -26,8 +26,8 @@ from trunkline.service.client import ServiceClient
 from trunkline.service.keys import IdentityKey, load_secret, save_secret
 from trunkline.telephony.providers import ProviderId
 
-_SECRET_KIND = "member"
-_SECRET_SIZE = 32
+_MEMBER_KIND = "member"
+_MEMBER_SIZE = 32
 _CREDENTIAL_KIND = "credential"
 RETRY_S = 60.0
 """How often a renewal that failed is tried again."""
@@ -45,7 +45,7 @@ def load_or_make_identity(path: Path) -> IdentityKey:
 def load_or_make_member_secret(path: Path) -> MemberSecret:
     """Load the member secret, or make it: it is on disk before S is sent to anybody."""
     if not path.exists():
-        save_secret(path, MemberSecret.generate().secret_bytes(), kind=_SECRET_KIND)
+        save_secret(path, MemberSecret.generate().secret_bytes(), kind=_MEMBER_KIND)
     return load_member_secret(path)
 
 
@@ -55,7 +55,7 @@ def load_member_secret(path: Path) -> MemberSecret:
     Raises:
         ConfigurationError: It is not there or not usable.
     """
-    return MemberSecret.from_bytes(load_secret(path, _SECRET_SIZE, kind=_SECRET_KIND))
+    return MemberSecret.from_bytes(load_secret(path, _MEMBER_SIZE, kind=_MEMBER_KIND))
 
 
 class Credentials:
@@ -136,9 +136,7 @@ class Credentials:
                 if not self.has(period):
                     self._renew(period)
                 credential = load_secret(self._path(period), CREDENTIAL_SIZE, kind=_CREDENTIAL_KIND)
-                self._signer = Signer(
-                    self._parameters.group, self._parameters.hash, self._secret, credential
-                )
+                self._signer = Signer(self._parameters.group, self._parameters.hash, self._secret, credential)
             return self._signer
 
     def renew_if_due(self) -> None:

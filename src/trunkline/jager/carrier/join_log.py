@@ -53,18 +53,15 @@ class JoinLog:
         if head.size < self._tree.size:
             raise EvidenceError("the join log has become shorter; keep the heads, they prove it")
         entries = self._fetch(self._tree.size, head.size)
-        try:
-            for entry in entries:
-                self._tree.append(entry)
-            if self._tree.root() != head.root:
-                raise EvidenceError("the join log's entries are not those that its signed head names")
-        except EvidenceError:
+        for entry in entries:
+            self._tree.append(entry)
+        if self._tree.root() != head.root:
             self._tree, self._members = MerkleTree(), {}
-            raise
-        for entry in map(decode_log_entry, entries):
-            if isinstance(entry, IssuanceEntry):
-                known = self._members.get(entry.period, frozenset())
-                self._members[entry.period] = known | {entry.carrier_id}
+            raise EvidenceError("the join log's entries are not those that its signed head names")
+        for issued in map(decode_log_entry, entries):
+            if isinstance(issued, IssuanceEntry):
+                known = self._members.get(issued.period, frozenset())
+                self._members[issued.period] = known | {issued.carrier_id}
 
     def _fetch(self, start: int, end: int) -> list[bytes]:
         entries: list[bytes] = []

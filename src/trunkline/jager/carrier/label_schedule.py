@@ -1,7 +1,7 @@
 """The schedule of label requests: every interval one request of the same size, whatever is waiting.
 
 The label authority sees how large the requests are and when they come. So both are always the same: each
-live key id has a fixed number of slots, traces fill slots before contributions do, and random inputs fill
+live key id has a fixed number of slots, traces fill slots before contributions do, and random elements fill
 the rest. A trace adds no request. What the schedule hides is what a carrier does, not that it takes part.
 """
 
@@ -24,7 +24,6 @@ LABEL_SIZE = 64
 LEAD_S = 600
 """A key gets slots this long before its interval begins: a trace's window may reach into it."""
 BACKOFF_MAX_S = 30.0
-_PADDING_SIZE = 32
 
 _logger = structlog.get_logger(__name__)
 
@@ -161,25 +160,26 @@ class LabelSchedule:
             raise
 
     def _exchange(self, slots: Mapping[bytes, list[_Slot]]) -> None:
-        blindings: dict[bytes, Blinding] = {}
+        blindings: dict[bytes, tuple[Blinding, bytes]] = {}
         parts = []
         for kid, taken in slots.items():
+            elements = b""
+            padding = random_elements(self._batch - len(taken))
             if taken:
                 inputs = [slot.job.inputs[slot.place].details for slot in taken]
-                padding = [secrets.token_bytes(_PADDING_SIZE) for _ in range(self._batch - len(taken))]
-                blindings[kid] = self._client(kid).blind_batch(inputs + padding)
-                parts.append(LabelPart(kid, blindings[kid].elements))
-            else:
-                parts.append(LabelPart(kid, random_elements(self._batch)))
+                blinding = self._client(kid).blind_batch(inputs)
+                blindings[kid] = blinding, padding
+                elements = blinding.elements
+            parts.append(LabelPart(kid, elements + padding))
         request = LabelRequest(tuple(parts))
         answer = LabelResponse.decode(self._send(request.encode()))
         answer.check_answers(request)
         # Every proof is checked before a single label is handed out.
-        labels = {
-            part.kid: blindings[part.kid].finalize(part.elements, part.proof)
-            for part in answer.parts
-            if part.kid in blindings
-        }
+        labels = {}
+        for part in answer.parts:
+            if part.kid in blindings:
+                blinding, padding = blindings[part.kid]
+                labels[part.kid] = blinding.finalize(part.elements, part.proof, padding)
         for kid, taken in slots.items():
             for number, slot in enumerate(taken):
                 label = labels[kid][number * LABEL_SIZE : (number + 1) * LABEL_SIZE]
@@ -221,7 +221,7 @@ class LabelSchedule:
         _fail(slots, error)
 
     def _backoff(self, failures: int) -> float:
-        longest = min(BACKOFF_MAX_S, self._interval_s * 2 ** min(failures, 10))
+        longest = min(BACKOFF_MAX_S, self._interval_s * (1 << min(failures, 10)))
         return longest * (0.5 + secrets.randbelow(500) / 1000)
 
 

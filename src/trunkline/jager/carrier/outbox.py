@@ -93,9 +93,9 @@ class Outbox:
         self._engine = open_database(path, migrations="trunkline.jager.carrier.migrations")
         self._lock = threading.Lock()
         with self._reading() as connection:
-            pooled = connection.scalar(select(func.count()).select_from(POOL)) or 0
+            pooled = int(connection.scalar(select(func.count()).select_from(POOL)) or 0)
             flags = connection.scalars(select(BATCHES.c.dummies))
-            self._waiting = pooled + sum(dummies.count(0) for dummies in flags)
+            self._waiting: int = pooled + sum(dummies.count(0) for dummies in flags)
 
     @property
     def waiting(self) -> int:
@@ -108,7 +108,12 @@ class Outbox:
             return {row.name: row.state for row in connection.execute(select(SOURCES))}
 
     def add(
-        self, source: str, state: bytes, records: Sequence[bytes], due: Sequence[float], counts: dict[Count, int]
+        self,
+        source: str,
+        state: bytes,
+        records: Sequence[bytes],
+        due: Sequence[float],
+        counts: dict[Count, int],
     ) -> None:
         """Store new records together with the state of the source they came from.
 
@@ -155,7 +160,9 @@ class Outbox:
     def replace(self, batch: SealedBatch, records: bytes) -> SealedBatch:
         """Put newly signed records in the place of a batch's own."""
         with self._writing() as connection:
-            connection.execute(update(BATCHES).where(BATCHES.c.number == batch.number).values(records=records))
+            connection.execute(
+                update(BATCHES).where(BATCHES.c.number == batch.number).values(records=records)
+            )
             _count(connection, {Count.SIGNED_AGAIN: batch.dummies.count(0)})
         return SealedBatch(batch.number, records, batch.dummies, batch.attempts)
 
@@ -207,7 +214,7 @@ class Outbox:
     def receipts_kept(self) -> int:
         """How many receipts are stored."""
         with self._reading() as connection:
-            return connection.scalar(select(func.count()).select_from(RECEIPTS)) or 0
+            return int(connection.scalar(select(func.count()).select_from(RECEIPTS)) or 0)
 
     def close(self) -> None:
         """Close the database file."""

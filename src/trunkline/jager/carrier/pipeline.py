@@ -143,7 +143,9 @@ class Pipeline:
             return
         self._stored = self._outbox.states()
         self._followers = {
-            name: Follower(source, FollowState.from_bytes(self._stored[name]) if name in self._stored else None)
+            name: Follower(
+                source, FollowState.from_bytes(self._stored[name]) if name in self._stored else None
+            )
             for name, source in self._sources.items()
         }
         self._failed = False

@@ -1,4 +1,4 @@
-"""What to trace: a call of this carrier's own records, or a number and a time that somebody complained about."""
+"""What to trace: a call of this carrier's own records, or a number and a time from a complaint."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,8 +142,12 @@ class TraceQuery:
         try:
             form = _Form.model_validate(dict(value))
         except ValidationError as error:
-            keys = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False))
-            raise InputError(f"the trace cannot be understood: {keys} is missing, unknown or wrong") from error
+            keys = ", ".join(
+                ".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)
+            )
+            raise InputError(
+                f"the trace cannot be understood: {keys} is missing, unknown or wrong"
+            ) from error
         own = None
         if form.own_hop is not None:
             own = OwnRecord(Hop.decode(bytes.fromhex(form.own_hop)), form.own_epoch)
@@ -191,7 +195,9 @@ def find_call(sources: Iterable[CdrSource], file: str, line: int) -> CallRecord:
     found: CallRecord | None = None
     for batch in read_all(sources):
         for record in batch.records:
-            here = record.location.line == line and f"/{record.location.file}".endswith(f"/{file.lstrip('/')}")
+            here = record.location.line == line and f"/{record.location.file}".endswith(
+                f"/{file.lstrip('/')}"
+            )
             # A route advance has several records of one row; the final one is the call's.
             if here and (found is None or record.attempt is Attempt.FINAL):
                 found = record
@@ -200,7 +206,9 @@ def find_call(sources: Iterable[CdrSource], file: str, line: int) -> CallRecord:
     return found
 
 
-def read_queries(path: Path, *, approval_wait_s: float = 0.0) -> Iterator[tuple[int, TraceQuery | InputError]]:
+def read_queries(
+    path: Path, *, approval_wait_s: float = 0.0
+) -> Iterator[tuple[int, TraceQuery | InputError]]:
     """Read many queries from a CSV file with the columns src, dst, time and, if wanted, tolerance_s and case.
 
     Args:

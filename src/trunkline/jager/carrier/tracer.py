@@ -1,51 +1,94 @@
-"""Traces one call: window, labels, authorization, retrieval, evidence, validation (docs/protocol.md, 9).
-
-Who learns what: the label authority nothing that it does not see every interval anyway; the authorization
-authority who asks, the labels, and commitments; the record store who asks, and the records it gives out.
-"""
+"""Traces one call, from the query to the validation report (docs/protocol.md, section 9)."""
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from trunkline.crypto.label_signature import verify_label_signatures
-from trunkline.errors import EvidenceError, InputError, PolicyError, UnavailableError
+from trunkline.errors import UnavailableError
+from trunkline.jager.carrier.acquisition import Acquisition, Progress
 from trunkline.jager.carrier.join_log import JoinLog
-from trunkline.jager.carrier.label_schedule import LabelInput, LabelSchedule
 from trunkline.jager.carrier.trace_query import TraceQuery
-from trunkline.jager.messages.authorization import (
-    AUTHORIZATION_REQUEST_TYPE,
-    LABEL_SIGNATURE_SIZE,
-    LABELS_LIMIT,
-    SALT_SIZE,
-    AuthorizationRequest,
-    AuthorizationResponse,
-    Grant,
-    KeyedLabel,
-    case_commitment,
-    details_commitment,
-    idx_digest,
-)
-from trunkline.jager.messages.codec import H
+from trunkline.jager.messages.accountability import TraceBundle
 from trunkline.jager.messages.parameters import PublicParameters
-from trunkline.jager.messages.retrieval import (
-    NEW_ANSWER,
-    RETRIEVAL_REQUEST_TYPE,
-    RetrievalPage,
-    RetrievalRequest,
-)
-from trunkline.service.client import Answer, ServiceClient
-from trunkline.service.keys import IdentityKey
-from trunkline.telephony.call_details import encode_call_details, window
+from trunkline.jager.validation.evidence import Evidence, examine, situation_of
+from trunkline.jager.validation.report import ValidationReport
+from trunkline.jager.validation.validate import validate_trace
 from trunkline.telephony.providers import ProviderId
 
-LABEL_TIMEOUT_S = 120.0
-PAGES_LIMIT = 1_000
-_FIRST_LOOK_S = 0.5
-_LONGEST_LOOK_S = 15.0
-_PENDING = 202
-
 _logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceOutcome:
+    """What a trace found.
+
+    Attributes:
+        bundle: All the evidence: the result file that `judge` and `report` read.
+        report: What it says.
+        store_faults: Records with an invalid group signature, which the store should have refused.
+        members_known: Whether the join log was looked at; if not, nothing is called forged.
+        seconds: How long it took.
+    """
+
+    bundle: TraceBundle
+    report: ValidationReport
+    store_faults: tuple[bytes, ...]
+    members_known: bool
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the outcome for the command line; `bundle` is the text of the result file."""
+        return {
+            "bundle": self.bundle.encode().decode(),
+            "report": self.report.to_json(),
+            "store_faults": [record_id.hex() for record_id in self.store_faults],
+            "members_known": self.members_known,
+            "seconds": self.seconds,
+        }
+
+
+class Tracer:
+    """Traces calls for one carrier. Safe to use from several threads.
+
+    Args:
+        parameters: The public parameters.
+        acquisition: Asks the services.
+        join_log: Who is a member.
+    """
+
+    def __init__(self, parameters: PublicParameters, acquisition: Acquisition, join_log: JoinLog) -> None:
+        self._parameters = parameters
+        self._acquisition = acquisition
+        self._join_log = join_log
+
+    def trace(self, query: TraceQuery, progress: Progress = lambda _text: None) -> TraceOutcome:
+        """Trace one call.
+
+        Args:
+            query: The call.
+            progress: Is told each step.
+
+        Raises:
+            PolicyError: The trace is refused, or waits for a person's approval.
+            EvidenceError: A service's answer does not prove what it should.
+            TrunklineError: A service is not available, or a check failed.
+        """
+        started = time.monotonic()
+        bundle = self._acquisition.acquire(query, progress)
+        progress("evidence")
+        evidence = examine(bundle, self._parameters)
+        members = self._members(evidence)
+        report = validate_trace(situation_of(evidence, members=members))
+        seconds = time.monotonic() - started
+        _logger.info("traced", labels=len(bundle.labels), records=len(evidence.records))
+        return TraceOutcome(bundle, report, evidence.store_faults, members is not None, seconds)
+
+    def _members(self, evidence: Evidence) -> Mapping[int, frozenset[ProviderId]] | None:
+        try:
+            return self._join_log.members(evidence.claimed_members())
+        except UnavailableError as error:
+            _logger.warning("the join log is not available", code=error.code)
+            return None

@@ -1,0 +1,73 @@
+"""Enrolment: the keys of a carrier, and its joining of the group."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from trunkline.jager.carrier.config import CarrierConfig
+from trunkline.jager.carrier.credentials import (
+    Credentials,
+    load_or_make_identity,
+    load_or_make_member_secret,
+)
+from trunkline.jager.carrier.services import open_services
+from trunkline.jager.messages.parameters import SignedParameters
+from trunkline.service.files import lock_directory
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What an enrolment came to.
+
+    Attributes:
+        identity_key: The carrier's Ed25519 public key, which the registry must have.
+        period: The period of the credential.
+    """
+
+    identity_key: bytes
+    period: int
+
+
+def make_keys(config: CarrierConfig) -> bytes:
+    """Make the identity key and the member secret where they are missing.
+
+    Returns:
+        The identity key's public half, for the registry.
+
+    Raises:
+        ConfigurationError: A key file is there but cannot be used.
+        StorageError: A key file cannot be written.
+    """
+    identity = load_or_make_identity(config.carrier.identity_key)
+    load_or_make_member_secret(config.carrier.member_secret)
+    return identity.public_key
+
+
+def enroll(config: CarrierConfig, clock: Callable[[], float] = time.time) -> Enrolment:
+    """Join the group, with existing keys where there are any. Doing it again is harmless.
+
+    Args:
+        config: The carrier's configuration; its agent must not run.
+        clock: Unix time.
+
+    Raises:
+        StorageError: The agent runs, or a file cannot be written.
+        TrunklineError: The membership authority refused, is not available, or gave a bad credential.
+    """
+    with lock_directory(config.data_dir):
+        parameters = SignedParameters.load(config.parameters, config.root_fingerprint, now=clock())
+        identity = load_or_make_identity(config.carrier.identity_key)
+        secret = load_or_make_member_secret(config.carrier.member_secret)
+        services = open_services(config.carrier, parameters, identity, clock)
+        try:
+            credentials = Credentials(
+                parameters,
+                config.carrier.provider,
+                secret,
+                config.data_dir,
+                services.membership,
+                clock,
+            )
+            return Enrolment(identity.public_key, credentials.join(identity))
+        finally:
+            services.close()
