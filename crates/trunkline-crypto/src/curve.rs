@@ -7,7 +7,7 @@
 use core::ops::{Add, Mul, Neg, Sub};
 
 use blst::{
-    blst_fp12, blst_fp6, blst_fr, blst_p1, blst_p1_affine, blst_p2, blst_p2_affine, blst_scalar,
+    blst_fp, blst_fp12, blst_fp6, blst_fr, blst_p1, blst_p1_affine, blst_p2, blst_p2_affine, blst_scalar,
     BLST_ERROR,
 };
 use subtle::{Choice, ConstantTimeEq};
@@ -30,7 +30,20 @@ const PARAMETER: u64 = 0xd201_0000_0001_0000;
 /// The cofactor h of G1, as an integer of 126 bits.
 const COFACTOR: u128 = 0x396c_8c00_5555_e156_8c00_aaab_0000_aaab;
 const COFACTOR_BITS: usize = 126;
+/// x², the square of the curve's parameter.
+pub const PARAMETER_SQUARED: u128 = PARAMETER as u128 * PARAMETER as u128;
 const LINES: usize = 68;
+/// A cube root of one in Fp, in the library's Montgomery form: (x, y) ↦ (root·x, y) multiplies by −x² on G1.
+const CUBE_ROOT: blst_fp = blst_fp {
+    l: [
+        0x30f1_361b_798a_64e8,
+        0xf3b8_ddab_7ece_5a2a,
+        0x16a8_ca3a_c615_77f7,
+        0xc26a_2ff8_74fd_029b,
+        0x3636_b766_6070_1c6e,
+        0x051b_a4ab_241b_6160,
+    ],
+};
 /// Words of a bucket of the library's multi-scalar multiplication: four coordinates.
 const BUCKET_WORDS: usize = 4 * 6;
 
@@ -198,6 +211,8 @@ impl PointFault {
 pub trait Group: Copy + Send + Sync + Add<Output = Self> + Neg<Output = Self> {
     /// A point with coordinates x and y.
     type Affine: Copy + Default + Send + Sync;
+    /// The words of such a point.
+    type Words: Copy + Default + Send + Sync + AsRef<[u64]> + AsMut<[u64]>;
 
     /// The point with a denominator of 1.
     fn from_affine(point: &Self::Affine) -> Self;
@@ -211,8 +226,10 @@ pub trait Group: Copy + Send + Sync + Add<Output = Self> + Neg<Output = Self> {
     fn encoding(&self) -> Vec<u8>;
     /// The coordinates of many points, with one inversion.
     fn batch_affine(points: &[Self]) -> Vec<Self::Affine>;
-    /// Adds (by or) the words of `other` where `mask` is all ones; nothing where it is 0.
-    fn or_masked(target: &mut Self::Affine, other: &Self::Affine, mask: u64);
+    /// The words that the coordinates are made of.
+    fn words(point: &Self::Affine) -> Self::Words;
+    /// The point whose words these are.
+    fn from_words(words: &Self::Words) -> Self::Affine;
     /// The negated point if `negate` is 1, the same point if it is 0.
     fn negate_if(point: &mut Self::Affine, negate: u64);
 }
@@ -264,6 +281,7 @@ macro_rules! group {
 
         impl Group for $point {
             type Affine = $affine;
+            type Words = [u64; $size / 4];
 
             fn from_affine(point: &$affine) -> Self {
                 let mut result = Self::default();
@@ -298,10 +316,20 @@ macro_rules! group {
                 coordinates.into_iter().map($affine).collect()
             }
 
-            fn or_masked(target: &mut $affine, other: &$affine, mask: u64) {
-                for (target, other) in target.words().zip(other.clone().words()) {
-                    *target |= *other & mask;
+            fn words(point: &$affine) -> Self::Words {
+                let mut words = Self::Words::default();
+                for (word, limb) in words.iter_mut().zip(point.clone().limbs()) {
+                    *word = *limb;
                 }
+                words
+            }
+
+            fn from_words(words: &Self::Words) -> $affine {
+                let mut point = $affine::default();
+                for (limb, word) in point.limbs().zip(words) {
+                    *limb = *word;
+                }
+                point
             }
 
             fn negate_if(point: &mut $affine, negate: u64) {
@@ -371,7 +399,8 @@ macro_rules! group {
             }
         }
 
-        /// For points of the subgroup only: the library uses an endomorphism.
+        /// For points outside of the subgroup, right only once the cofactor is cleared: the library uses an
+        /// endomorphism that multiplies by a constant modulo r only inside.
         impl Mul<&Scalar> for $point {
             type Output = Self;
             fn mul(self, scalar: &Scalar) -> Self {
@@ -417,7 +446,7 @@ group! {
 }
 
 impl G1Affine {
-    fn words(&mut self) -> impl Iterator<Item = &mut u64> {
+    fn limbs(&mut self) -> impl Iterator<Item = &mut u64> {
         let blst_p1_affine { x, y } = &mut self.0;
         x.l.iter_mut().chain(&mut y.l)
     }
@@ -428,6 +457,15 @@ impl G1Affine {
     /// What is wrong with the bytes.
     pub fn decode_on_curve(bytes: &[u8; G1_SIZE]) -> core::result::Result<Self, PointFault> {
         Self::decode(bytes, false)
+    }
+
+    /// An endomorphism of the curve that is the multiplication by x² on G1.
+    #[must_use]
+    pub fn times_parameter_squared(&self) -> Self {
+        let mut image = self.negated();
+        // SAFETY: all three are plain values.
+        unsafe { blst::blst_fp_mul(&mut image.0.x, &self.0.x, &CUBE_ROOT) };
+        image
     }
 
     /// The opposite point.
@@ -446,7 +484,7 @@ impl G1Affine {
 }
 
 impl G2Affine {
-    fn words(&mut self) -> impl Iterator<Item = &mut u64> {
+    fn limbs(&mut self) -> impl Iterator<Item = &mut u64> {
         let blst_p2_affine { x, y } = &mut self.0;
         x.fp.iter_mut().chain(&mut y.fp).flat_map(|field| &mut field.l)
     }
@@ -505,25 +543,21 @@ impl G1 {
     }
 }
 
-/// One window of a multi-scalar multiplication: the sum of all `points[i] · d`, where d is the signed digit that
-/// `window` bits of `scalars[i]` from `bit0` up stand for. The windows at 0, `window`, 2·`window`, … up to and with
-/// the last that is not above `bits` add up to the product, each doubled `bit0` times.
+/// One window of a multi-scalar multiplication with scalars of 128 bits, little-endian: the sum of all
+/// `points[i] · d`, where d is the signed digit that `window` bits of `scalars[i]` from `bit0` up stand for. The
+/// windows at 0, `window`, 2·`window`, … up to and with the last that is not above 128 add up to the product, each
+/// doubled `bit0` times.
 ///
 /// Not for secrets. Complete: right for repeated and opposite points, and on the whole curve. (The library's function
 /// for whole products is not: with fewer than 32 points it divides by zero for points of small order.)
 ///
 /// # Panics
-/// Unless there are at least two points, as many scalars, and scalars of `bits` bits rounded up to bytes.
+/// Unless there are at least two points and as many scalars.
 #[must_use]
-pub fn pippenger_window_vartime<const N: usize>(
-    points: &[G1Affine],
-    scalars: &[[u8; N]],
-    bits: usize,
-    bit0: usize,
-    window: usize,
-) -> G1 {
+pub fn pippenger_window_vartime(points: &[G1Affine], scalars: &[[u8; 16]], bit0: usize, window: usize) -> G1 {
+    const BITS: usize = 128;
     assert!(points.len() >= 2 && points.len() == scalars.len(), "at least two terms");
-    assert!(bits.div_ceil(8) == N && bit0 <= bits && (2..=16).contains(&window), "windows of the scalars");
+    assert!(bit0 <= BITS && (2..=16).contains(&window), "windows of the scalars");
     let mut buckets = vec![0_u64; BUCKET_WORDS << (window - 1)];
     let mut sum = G1::default();
     // The library reads the following elements of both arrays after a null pointer.
@@ -537,7 +571,7 @@ pub fn pippenger_window_vartime<const N: usize>(
             first_point.as_ptr(),
             points.len(),
             first_scalar.as_ptr(),
-            bits,
+            BITS,
             buckets.as_mut_ptr(),
             bit0,
             window,

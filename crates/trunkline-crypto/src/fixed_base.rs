@@ -20,7 +20,7 @@ const ROWS: usize = 256_usize.div_ceil(WINDOW);
 
 /// The table of one point. About 130 kB in G1, 260 kB in G2.
 pub struct FixedBase<G: Group> {
-    entries: Vec<G::Affine>,
+    entries: Vec<G::Words>,
 }
 
 impl<G: Group> FixedBase<G> {
@@ -40,7 +40,7 @@ impl<G: Group> FixedBase<G> {
             }
             unit = (0..WINDOW).fold(unit, |unit, _| unit.double());
         }
-        Self { entries: G::batch_affine(&multiples) }
+        Self { entries: G::batch_affine(&multiples).iter().map(G::words).collect() }
     }
 
     /// `base · scalar`, in constant time.
@@ -110,15 +110,18 @@ fn bits(words: &[u64; 4], offset: usize) -> u64 {
 }
 
 /// The entry that a digit stands for. Reads every entry of the row, so that memory access does not tell which.
-fn look_up<G: Group>(row: &[G::Affine], digit: Digit) -> G::Affine {
+fn look_up<G: Group>(row: &[G::Words], digit: Digit) -> G::Affine {
     // Keeps the compiler from learning what the index is and branching on it.
     let index = black_box(digit.index);
-    let mut entry = G::Affine::default();
+    let mut words = G::Words::default();
     for (candidate, position) in row.iter().zip(0_u64..) {
         let difference = position ^ index;
         let mask = ((difference | difference.wrapping_neg()) >> 63).wrapping_sub(1);
-        G::or_masked(&mut entry, candidate, mask);
+        for (word, candidate) in words.as_mut().iter_mut().zip(candidate.as_ref()) {
+            *word |= candidate & mask;
+        }
     }
+    let mut entry = G::from_words(&words);
     G::negate_if(&mut entry, digit.negative);
     entry
 }

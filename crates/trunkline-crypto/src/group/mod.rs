@@ -129,6 +129,10 @@ impl Signature {
             z_k,
         })
     }
+
+    const fn points(&self) -> [G1Affine; 7] {
+        [self.a_prime, self.a_bar, self.e1, self.e2, self.r1, self.r2, self.r3]
+    }
 }
 
 /// The encoded points and scalars of a signature.

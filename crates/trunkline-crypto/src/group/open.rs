@@ -7,6 +7,7 @@ use super::verify::Verifier;
 use super::{split, Bases, CARRIER_ID, GPK_ID, GPK_ID_SIZE, PARAMS_HASH, SIGNATURES, SIGNATURE_SIZE};
 use crate::curve::{G1Affine, Group, G1, G1_SIZE, SCALAR_SIZE};
 use crate::error::{Error, Result};
+use crate::fixed_base::FixedBase;
 use crate::input;
 use crate::pool;
 use crate::random::{Hedge, RandomSource};
@@ -61,17 +62,25 @@ impl<'a> OpeningContext<'a> {
     }
 }
 
-/// The opener's secret ξ.
-#[derive(Debug, PartialEq)]
+/// The opener's secret ξ, with a table of g.
 pub struct OpenerKey {
     secret: SecretScalar,
+    public: G1,
+    g_table: FixedBase<G1>,
+}
+
+impl PartialEq for OpenerKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.secret == other.secret
+    }
 }
 
 impl OpenerKey {
     /// Takes a secret.
     #[must_use]
-    pub const fn new(secret: SecretScalar) -> Self {
-        Self { secret }
+    pub fn new(secret: SecretScalar) -> Self {
+        let g_table = FixedBase::new(&Bases::new().g);
+        Self { public: g_table.multiply(secret.scalar()), secret, g_table }
     }
 
     /// The secret's bytes, for key files.
@@ -83,7 +92,7 @@ impl OpenerKey {
     /// `Y = ξ·g`.
     #[must_use]
     pub fn public_key(&self) -> [u8; G1_SIZE] {
-        (Bases::new().g * self.secret.scalar()).encode()
+        self.public.encode()
     }
 
     /// Proves possession of ξ.
@@ -130,13 +139,12 @@ impl OpenerKey {
     ) -> Result<[u8; OPENING_SIZE]> {
         let signature = input::fixed(signature, "a group signature has 464 bytes")?;
         let (e1, e2) = encryption(signature)?;
-        let g = Bases::new().g;
         let s_point = e2 - e1 * self.secret.scalar();
         let parts: [&[u8]; 5] =
             [&*self.secret_bytes(), signature, context.case, context.carrier_id, &context.message];
         let nonce = Hedge::new(random, "open", &parts)?.scalar();
-        let y = g * self.secret.scalar();
-        let challenge = context.challenge(&[y, e1, e2, s_point, g * &nonce, e1 * &nonce]);
+        let (ra, rb) = (self.g_table.multiply(&nonce), e1 * &nonce);
+        let challenge = context.challenge(&[self.public, e1, e2, s_point, ra, rb]);
         let response = &nonce + &(&challenge.scalar() * self.secret.scalar());
         let proof = Proof { challenge, response }.encode();
         let mut opening = [0; OPENING_SIZE];

@@ -77,8 +77,7 @@ impl Verifier {
         input::check_messages(&[message])?;
         let signature = input::fixed(signature, "a group signature has 464 bytes")?;
         let period = self.period(period);
-        let valid = |candidate: &Candidate| pool::install(|| self.check_one(&period, candidate));
-        if Self::prepare(&period, message, signature).map(|candidate| valid(&candidate))? {
+        if self.check_one(&period, &Self::prepare(&period, message, signature)?) {
             Ok(())
         } else {
             Err(Error::signature("the group signature does not verify"))
@@ -166,28 +165,18 @@ impl Verifier {
     /// Steps 3 and 4 for one signature, without weights.
     fn check_one(&self, period: &Period, candidate: &Candidate) -> bool {
         let Candidate { signature, challenge } = candidate;
-        let (h, g) = (self.bases.h.to_affine(), self.bases.g.to_affine());
+        let (c_point, y) = (G1::from_affine(&period.c_point), G1::from_affine(&self.group.y));
+        let [a_prime, a_bar, e1, e2, r1, r2, r3] = signature.points().map(|point| G1::from_affine(&point));
+        let Signature { z_t, z_epsilon, z_s, z_k, .. } = signature;
         // 3. Each equation with all its terms on one side gives O once the cofactor is cleared.
-        let equations: [&[(G1Affine, &Scalar)]; 3] = [
-            &[
-                (signature.a_bar, &signature.z_t),
-                (signature.a_prime, &signature.z_epsilon),
-                (h, &-&signature.z_s),
-                (period.c_point, &-challenge),
-            ],
-            &[(g, &signature.z_k), (signature.e1, &-challenge)],
-            &[(h, &signature.z_s), (self.group.y, &signature.z_k), (signature.e2, &-challenge)],
+        let masked_s = self.bases.h * z_s;
+        let linear = [
+            a_bar * z_t + a_prime * z_epsilon - masked_s - r1 - c_point * challenge,
+            self.bases.g * z_k - r2 - e1 * challenge,
+            masked_s + y * z_k - r3 - e2 * challenge,
         ];
-        let commitments = [&signature.r1, &signature.r2, &signature.r3];
-        let linear = equations.into_iter().zip(commitments).all(|(equation, commitment)| {
-            let mut terms = Terms::default();
-            for (point, scalar) in equation {
-                terms.push(*point, scalar);
-            }
-            (terms.sum_vartime() - G1::from_affine(commitment)).clear_cofactor_vartime().is_identity()
-        });
         // 4. e(clear(A'), w) = e(clear(Ā), g2).
-        linear && self.pairs(&G1::from_affine(&signature.a_prime), &G1::from_affine(&signature.a_bar))
+        linear.iter().all(|sum| sum.clear_cofactor_vartime().is_identity()) && self.pairs(&a_prime, &a_bar)
     }
 
     /// Steps 3 and 4 for many signatures, each equation with its own random weight.
