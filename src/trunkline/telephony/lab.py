@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+import phonenumbers
+
 from trunkline.errors import CdrError, ConfigurationError
 from trunkline.telephony.providers import ProviderId
 from trunkline.telephony.readers.accounting import is_times_header
@@ -102,7 +104,9 @@ def number_plan(wording: str, region: str, where: str) -> dict[str, str]:
         without = re.search(r"(without|no) (a |the )?(\+|plus)", text) is not None
         digits_alone = "digits" in domestic and re.search(r"\+|plus", domestic) is None
         style = "e164-without-plus" if without or digits_alone else "e164"
-    elif re.search(r"\b1 ?(\+|and|then|plus) ?(10|ten|national)|\b(11|eleven)[- ]digit", domestic):
+    elif re.search(r"\b1 ?(\+|and|then|plus) ?(10|ten|national)", domestic) or (
+        re.search(r"\b(11|eleven)[- ]digit", domestic) and phonenumbers.country_code_for_region(region) == 1
+    ):
         style = "1+national"
     elif "national" in domestic or re.search(r"\b(10|ten)[- ]digits?\b", domestic):
         style = "national"
