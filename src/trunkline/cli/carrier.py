@@ -24,7 +24,7 @@ def enroll_carrier(config: Config, as_json: Json = False) -> None:
     enrolment = enroll(_load(config))
     console.print("enrolled; the credential was checked and stored")
     if as_json:
-        print_json(enrolment.to_json())
+        print_json({"identity_key": enrolment.identity_key.hex(), "period": enrolment.period})
 
 
 @app.command("run")
@@ -75,12 +75,18 @@ def trace(
     row: Annotated[str, typer.Option(help="An own row, FILE:LINE as `cdr inspect` shows it.")] = "",
     calling: Annotated[str, typer.Option(help="Calling number in E.164, or `anonymous`.")] = "",
     called: Annotated[str, typer.Option(help="Called number in E.164.")] = "",
-    at: Annotated[str, typer.Option("--time", help="ISO 8601 with the offset from UTC, or Unix seconds.")] = "",
+    at: Annotated[
+        str, typer.Option("--time", help="ISO 8601 with the offset from UTC, or Unix seconds.")
+    ] = "",
     tolerance: Annotated[float, typer.Option(help="By how many seconds the time may be wrong.")] = 0.0,
-    batch: Annotated[Path | None, typer.Option(help="CSV with src, dst, time, and if wanted tolerance_s, case.")] = None,
+    batch: Annotated[
+        Path | None, typer.Option(help="CSV with src, dst, time, and if wanted tolerance_s, case.")
+    ] = None,
     case: Annotated[str, typer.Option(help="What the trace is for; only a commitment to it is sent.")] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait if a person must approve.")] = 0.0,
-    out: Annotated[Path | None, typer.Option(help="Result file (with --batch: a folder), for report and judge.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Result file (with --batch: a folder), for report and judge.")
+    ] = None,
     svg: Annotated[Path | None, typer.Option(help="Also draw the call's path here.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -99,7 +105,9 @@ def trace(
     if row:
         query = _own_query(loaded, row, case, wait)
     else:
-        query = TraceQuery.of_text(calling, called, at, tolerance_s=tolerance, case=case, approval_wait_s=wait)
+        query = TraceQuery.of_text(
+            calling, called, at, tolerance_s=tolerance, case=case, approval_wait_s=wait
+        )
     result = _trace(loaded, query)
     _say(loaded, result, svg)
     if out is not None:
@@ -114,7 +122,9 @@ def report(
     config: Config,
     result: Annotated[Path, typer.Argument(help="Result file of a trace.")],
     case: Annotated[str, typer.Option(help="The case text that the trace was made for.")] = "",
-    enforcement: Annotated[bool, typer.Option("--enforcement", help="Open every record, before a report.")] = False,
+    enforcement: Annotated[
+        bool, typer.Option("--enforcement", help="Open every record, before a report.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where the signed verdict goes.")] = Path("verdict.json"),
     as_json: Json = False,
 ) -> None:

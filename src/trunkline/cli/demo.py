@@ -87,7 +87,9 @@ def _say_origins(run: Any, traced: list[Any]) -> None:
     for one in shown:
         console.print("  " + " → ".join(run.titles.get(name, name) for name in one.path), markup=False)
     if busiest is not None:
-        console.print(f"Ask next: {run.titles.get(busiest, busiest)}, which of its customers called.", markup=False)
+        console.print(
+            f"Ask next: {run.titles.get(busiest, busiest)}, which of its customers called.", markup=False
+        )
 
 
 def _say_result(result: dict[str, Any]) -> None:

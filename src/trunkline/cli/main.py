@@ -3,8 +3,10 @@
 Exit codes: 0 done, 1 an error of ours (said on stderr, with `--json` also on stdout), 2 wrong usage.
 """
 
+import logging
 import sys
 
+import structlog
 import typer
 
 from trunkline import __version__
@@ -55,6 +57,8 @@ def version() -> None:
 
 def main() -> None:
     """Runs the command line; the entry point of the `trunkline` script."""
+    # Commands speak for themselves; only services and agents log, and they set it up anew.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         app()
     except TrunklineError as error:

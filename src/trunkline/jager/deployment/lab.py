@@ -18,7 +18,7 @@ from trunkline.telephony.source import CdrSource
 
 FAST_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     # A lab shows how things work and has no traffic to hide: nothing waits in the pool for company.
-    "labels": {"batch": 128, "interval_ms": 100},
+    "labels": {"batch": 96, "interval_ms": 400},
     "contribution": {"batch": 64, "interval_ms": 50, "delay_max_s": 0.5},
 }
 

@@ -280,6 +280,9 @@ class LocalDeployment:
         )
 
         def check() -> bool:
+            # The client would log every refused connection while the service is still loading.
+            if not _listens(port):
+                return False
             try:
                 client.get("/ready")
             except TrunklineError:
@@ -298,6 +301,11 @@ def provider_id(deployment: str, name: str) -> ProviderId:
 
 def _url(port: int) -> str:
     return f"https://{_ADDRESS}:{port}"
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((_ADDRESS, port)) == 0
 
 
 def _socket_check(path: Path) -> Callable[[], bool]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trunkline.errors import NotFoundError
-from trunkline.jager.messages.registry import Provider, Registry
+from trunkline.jager.messages.registry import Provider, Registry, Status
 from trunkline.service.files import write_atomically
 from trunkline.service.keys import IdentityKey
 from trunkline.telephony.providers import ProviderId
@@ -16,7 +16,7 @@ from trunkline.telephony.providers import ProviderId
 
 def provider(identifier: ProviderId, name: str, key: bytes | None = None, contact: str = "") -> Provider:
     """An entry: active with a key, only listed without one."""
-    status = "listed" if key is None else "active"
+    status: Status = "listed" if key is None else "active"
     return Provider(id=identifier.value, name=name, key=key, status=status, contact=contact)
 
 

@@ -1,0 +1,56 @@
+"""`trunkline bench pipeline`: call records to acknowledged records, through real processes over loopback."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trunkline.cli.output import bar, console, print_json
+
+SETTINGS = {
+    # A carrier that files more than a thousand records a second: its label schedule is bought for that rate,
+    # and nothing waits in the pool.
+    "labels": {"batch": 512, "interval_ms": 250},
+    "contribution": {"batch": 512, "interval_ms": 20, "delay_max_s": 0.0, "connections": 3},
+}
+
+
+def pipeline(
+    records: Annotated[int, typer.Option(help="Call records of one carrier.", min=100)] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
+) -> None:
+    """Times one carrier's contribution: read, label, encrypt, sign, send, verify, store, acknowledge."""
+    from trunkline.crypto.record import RECORD_SIZE
+    from trunkline.jager.deployment.chain import (
+        chain_deployment,
+        peak_memory_mb,
+        wait_acknowledged,
+        write_calls,
+    )
+
+    carriers = ["b1"]
+    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as temporary:
+        console.print("starting four authorities, the record store and one carrier")
+        with chain_deployment(Path(temporary), carriers, SETTINGS) as deployment:
+            with bar("records acknowledged", records) as progress:
+                write_calls(deployment, carriers, records)
+                began = time.monotonic()
+                ended = wait_acknowledged(deployment, "b1", records, progress.set)
+            memory = peak_memory_mb(deployment)
+            store = deployment.directory / "record-store" / "data"
+            stored = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
+    seconds = ended - began
+    result = {
+        "records": records,
+        "seconds": round(seconds, 2),
+        "records_per_second": round(records / seconds, 1),
+        "record_bytes": RECORD_SIZE,
+        "store_bytes_per_record": round(stored / records, 1),
+        "peak_memory_mb": memory,
+    }
+    for name, value in result.items():
+        console.print(f"  {name.replace('_', ' '):24} {value}")
+    if as_json:
+        print_json(result)

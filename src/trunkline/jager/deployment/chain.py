@@ -1,0 +1,94 @@
+"""A deployment of a chain of carriers with made-up calls, for measuring contribution and trace."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from trunkline.errors import UnavailableError
+from trunkline.jager.carrier.control import ControlClient
+from trunkline.jager.deployment.ceremony import Terms
+from trunkline.jager.deployment.load import chain_rows, chain_source, recent_start
+from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment
+
+DEPLOYMENT = "bench"
+_LOOK_S = 0.05
+_STALLED_S = 120.0
+
+
+@contextmanager
+def chain_deployment(
+    directory: Path, carriers: Sequence[str], settings: Mapping[str, Mapping[str, Any]]
+) -> Iterator[LocalDeployment]:
+    """Runs services and the agents of some carriers of the chain; ends them afterwards.
+
+    Args:
+        directory: An empty folder.
+        carriers: Which of the chain.
+        settings: Sections of carrier.toml that differ from the defaults.
+    """
+    deployment = LocalDeployment(directory, end_with_parent=True)
+    deployment.create(
+        Terms(DEPLOYMENT),
+        [LocalCarrier(one, one, [chain_source(DEPLOYMENT, one, "Master.csv")], settings) for one in carriers],
+    )
+    try:
+        deployment.start_services()
+        deployment.enrol(carriers)
+        deployment.start_carriers(carriers)
+        yield deployment
+    finally:
+        deployment.stop()
+
+
+def write_calls(deployment: LocalDeployment, carriers: Sequence[str], calls: int) -> float:
+    """Gives these carriers the rows of so many calls at once; returns the first call's Unix time."""
+    start = recent_start(calls)
+    for carrier in carriers:
+        folder = deployment.carrier_config(carrier).parent
+        draft = folder / "Master.csv.draft"
+        with draft.open("w") as file:
+            file.writelines(chain_rows(carrier, calls, start))
+        draft.rename(folder / "Master.csv")
+    return start.timestamp()
+
+
+def control(deployment: LocalDeployment, carrier: str) -> ControlClient:
+    """The control socket of a carrier's agent."""
+    return ControlClient(deployment.carrier_config(carrier).parent / "control.sock")
+
+
+def wait_acknowledged(
+    deployment: LocalDeployment, carrier: str, records: int, step: Callable[[int], None]
+) -> float:
+    """Waits until the store has acknowledged so many records of a carrier; returns the monotonic time.
+
+    Raises:
+        UnavailableError: Nothing was acknowledged for two minutes.
+    """
+    client = control(deployment, carrier)
+    last, moved = -1, time.monotonic()
+    while True:
+        acknowledged = int(client.call("status")["counts"]["acknowledged"])
+        now = time.monotonic()
+        step(acknowledged)
+        if acknowledged >= records:
+            return now
+        if acknowledged != last:
+            last, moved = acknowledged, now
+        elif now - moved > _STALLED_S:
+            raise UnavailableError(
+                f"{acknowledged} of {records} records acknowledged, then none for two minutes"
+            )
+        time.sleep(_LOOK_S)
+
+
+def peak_memory_mb(deployment: LocalDeployment) -> dict[str, int]:
+    """The largest resident set of each process so far, in MB."""
+    found = {}
+    for one in deployment.processes.running():
+        status = Path(f"/proc/{one.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        found[one.name] = round(int(line.split()[1]) / 1000)
+    return found
