@@ -121,6 +121,8 @@ class ContributionSender:
         return True
 
     def _take(self) -> SealedBatch | None:
+        if not self._outbox.waiting:
+            return None
         with self._taking:
             now = self._clock()
             batch = self._outbox.next_batch(now, self._in_flight) or self._seal(now)
