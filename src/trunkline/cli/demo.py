@@ -39,7 +39,7 @@ def demo(
         try:
             traced = _first_act(run, None if lies is None else lies.extra_sources())
             if lies is not None:
-                lies.play()
+                lies.play(traced)
         finally:
             seconds = run.stop()
         result: dict[str, Any] = {"traced": len(traced), "seconds": round(seconds, 1)}

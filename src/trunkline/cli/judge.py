@@ -1,1 +1,5 @@
 """`trunkline judge`: checks a verdict offline."""
+
+
+def judge() -> None:
+    """X."""
