@@ -3,7 +3,7 @@
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
@@ -77,11 +77,11 @@ class PublicParameters(SignedModel):
     An instance made from fields has been checked for their form only; `SignedParameters` checks the rest.
     """
 
-    version: Literal[1]
+    version: Annotated[int, Field(ge=1, le=1)]
     deployment: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
     not_before: _Unsigned64
     not_after: _Unsigned64
-    label_profile: Literal[1, 2]
+    label_profile: Annotated[int, Field(ge=1, le=2)]
     resolution_ms: Annotated[int, Field(ge=10, le=60_000)]
     t_max_ms: Annotated[int, Field(ge=0, le=600_000)]
     ring_max_ms: Annotated[int, Field(ge=0, le=600_000)]

@@ -51,7 +51,7 @@ class Provider(SignedModel):
 class Registry(SignedModel):
     """The versioned list of providers."""
 
-    version: Literal[1]
+    version: Annotated[int, Field(ge=1, le=1)]
     serial: _Unsigned64
     issued_at: _Unsigned64
     providers: Annotated[tuple[Provider, ...], Field(max_length=_PROVIDERS_LIMIT)]
