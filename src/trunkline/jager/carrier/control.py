@@ -121,11 +121,13 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         try:
-            self._send({"result": dict(self._run())})
-        except TrunklineError as error:
-            self._send({"type": TYPE_PREFIX + error.code, "detail": str(error)})
+            try:
+                answer: Mapping[str, Any] = {"result": dict(self._run())}
+            except TrunklineError as error:
+                answer = {"type": TYPE_PREFIX + error.code, "detail": str(error)}
+            self._send(answer)
         except (BrokenPipeError, ConnectionResetError):
-            _logger.info("the command line went away")
+            _logger.debug("the command line went away")
 
     def _run(self) -> Mapping[str, Any]:
         line = self.rfile.readline(REQUEST_LIMIT + 1)

@@ -9,8 +9,9 @@ from trunkline.service.client import ServiceClient
 from trunkline.service.keys import IdentityKey
 from trunkline.service.signatures import RequestAuth
 
-CONTRIBUTION_TIMEOUT_S = 60.0
-"""A proxy such as Tor is slow, and a large batch takes the store a while."""
+SLOW_TIMEOUT_S = 60.0
+"""For contributions, since a proxy such as Tor is slow, and for verdicts, which take a while to find."""
+_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +51,22 @@ def open_services(
         ConfigurationError: A certificate file or the proxy cannot be used.
     """
 
-    def signed(url: str, service: str) -> ServiceClient:
+    def signed(url: str, service: str, timeout_s: float = _TIMEOUT_S) -> ServiceClient:
         auth = RequestAuth(identity, section.id, parameters.audience(service), clock)
-        return ServiceClient(url, auth=auth, ca_file=section.ca_file)
+        return ServiceClient(url, auth=auth, ca_file=section.ca_file, timeout_s=timeout_s)
 
     return Services(
         labels=signed(section.labels_url, "labels"),
         membership=signed(section.membership_url, "membership"),
         join_log=ServiceClient(section.membership_url, ca_file=section.ca_file),
         authorization=signed(section.authorization_url, "authorization"),
-        accountability=signed(section.accountability_url, "accountability"),
+        accountability=signed(section.accountability_url, "accountability", SLOW_TIMEOUT_S),
         retrieval=signed(section.record_store_url, f"record-store/{section.record_store_id}"),
         contribution=ServiceClient(
             section.record_store_url,
             ca_file=section.ca_file,
             proxy=section.proxy,
             fresh_connections=True,
-            timeout_s=CONTRIBUTION_TIMEOUT_S,
+            timeout_s=SLOW_TIMEOUT_S,
         ),
     )
