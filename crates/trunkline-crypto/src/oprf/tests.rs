@@ -1,6 +1,7 @@
 //! The vectors of RFC 9497 appendix A.1.2, and the refusals that only Rust callers can meet.
 
 use super::*;
+use crate::random::tests::StuckRandom;
 use crate::random::OsRandom;
 
 const SEED: [u8; 32] = [0xa3; 32];
@@ -100,4 +101,28 @@ fn answer_of_another_key_or_in_another_order_is_refused() {
     assert!(blinding.finalize(&[], &evaluated, &proof).is_err());
     let swapped = bytes(&[EVALUATED[1], EVALUATED[0]]);
     assert!(blinding.finalize(&[], &swapped, &bytes(&[PROOF])).is_err());
+}
+
+#[test]
+fn proof_nonces_of_a_stuck_generator_still_differ_by_statement() {
+    // Two statements proved with one nonce give the key away.
+    let nonce = |element: &str| {
+        let (_, proof) = key().evaluate_batch(&StuckRandom, &bytes(&[element])).expect("a good element");
+        let ([c, s], []) = proof.as_chunks() else { panic!("a proof has 64 bytes") };
+        let [c, s] = [c, s].map(|half| Scalar::from_bytes_mod_order(*half));
+        s + c * nonzero_scalar(&key().secret_bytes(), "key").expect("a good key")
+    };
+    assert_eq!(nonce(BLINDED[0]), nonce(BLINDED[0]));
+    assert_ne!(nonce(BLINDED[0]), nonce(BLINDED[1]));
+}
+
+#[test]
+fn blinds_of_a_stuck_generator_still_differ_by_position_and_input() {
+    let client = LabelClient::new(&bytes(&[PUBLIC])).expect("the vector's key decodes");
+    let blind = |inputs: &[&[u8]], index| {
+        let blinding = client.blind_batch(&StuckRandom, inputs).expect("good inputs");
+        blinding.reveal_blind(index).expect("an input of the batch")
+    };
+    assert_ne!(blind(&[b"one", b"one"], 0), blind(&[b"one", b"one"], 1));
+    assert_ne!(blind(&[b"one"], 0), blind(&[b"two"], 0));
 }
