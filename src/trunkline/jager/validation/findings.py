@@ -39,6 +39,8 @@ def call_report(situation: Situation, split: Split) -> CallReport:
         for visit in split.call.visits
         for record in visit.records
     ]
+    strands = (split.call, *split.contested, *split.alternatives, *split.likely)
+    around = [visit for strand in strands for visit in strand.visits]
     return CallReport(
         path=path,
         whole=settled and ends_here and not gaps and not conflicts and not split.alternatives,
@@ -51,6 +53,7 @@ def call_report(situation: Situation, split: Split) -> CallReport:
         gain=tuple(_gains(path, origin, conflicts, missing, situation)),
         figure5=validate(graph_of(split)),
         served_before=max(served, default=0),
+        record_ids=tuple(sorted(record_id for visit in around for record_id in visit.record_ids)),
     )
 
 

@@ -174,6 +174,8 @@ class CallReport:
         gain: What kinds of information the trace gave.
         figure5: The outputs of the paper's algorithm.
         served_before: How many grants for its indices the store had answered before.
+        record_ids: All records that have to do with the call: its own, what contradicts it, and what may
+            belong to it.
     """
 
     path: tuple[PathStep, ...]
@@ -187,6 +189,7 @@ class CallReport:
     gain: tuple[Gain, ...]
     figure5: Figure5
     served_before: int
+    record_ids: tuple[bytes, ...]
 
     @property
     def carriers(self) -> tuple[ProviderId, ...]:
@@ -221,6 +224,7 @@ class CallReport:
             "gain": [gain.value for gain in self.gain],
             "figure5": _figure5_json(self.figure5),
             "served_before": self.served_before,
+            "records": _hex(self.record_ids),
         }
 
 

@@ -49,7 +49,7 @@ def findings_in_words(report: Mapping[str, Any], names: Names) -> Iterator[str]:
     """Say everything that a report found, one sentence at a time."""
     call = report["call"]
     if call is None:
-        yield "no record of this call was found: nobody on its way takes part, or the time or number is another"
+        yield "no record of this call: nobody on its way takes part, or the time or a number is another"
     else:
         yield from _call_in_words(call, names)
     if report["forged"]:
@@ -70,7 +70,7 @@ def _call_in_words(call: Mapping[str, Any], names: Names) -> Iterator[str]:
     if call["whole"]:
         yield "the path is whole"
     for before, after in call["gaps"]:
-        yield f"gap: between {name(before)} and {name(after)} nobody says who carried the call, or whether it is the same"
+        yield f"gap: nobody says how the call came from {name(before)} to {name(after)}, or that it did"
     for conflict in call["conflicts"]:
         yield _conflict_in_words(conflict, names)
     for way in call["alternatives"]:

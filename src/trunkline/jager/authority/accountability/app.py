@@ -1,0 +1,92 @@
+"""The accountability authority's HTTP interface."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Response
+
+from trunkline.crypto.group_signature import OpenerKey
+from trunkline.errors import ConfigurationError
+from trunkline.jager.authority.accountability.config import AccountabilityConfig
+from trunkline.jager.authority.accountability.examination import Accountability
+from trunkline.jager.authority.accountability.opening import Opener
+from trunkline.jager.authority.accountability.sources import JoinLogReader, LabelEvaluator
+from trunkline.jager.authority.accountability.store import OpeningsStore
+from trunkline.jager.authority.standing import Standing
+from trunkline.jager.messages.accountability import REPORT_LIMIT
+from trunkline.service.application import authenticated, binary, body_of, create_application
+from trunkline.service.client import ServiceClient
+from trunkline.service.clock import Clock
+from trunkline.service.database import open_database
+from trunkline.service.keys import IdentityKey, load_secret
+from trunkline.service.signatures import RequestAuth
+from trunkline.telephony.providers import ProviderId
+
+ROLE = "accountability"
+JSON = "application/json"
+DATABASE_NAME = "openings.sqlite"
+MIGRATIONS = "trunkline.jager.authority.accountability.migrations"
+_KEY_SIZE = 32
+
+
+def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
+    """Return the accountability authority's application.
+
+    Raises:
+        TrunklineError: Keys, parameters, registry or data directory cannot be used.
+    """
+    with Standing.opening(config, ROLE, clock) as standing:
+        parameters = standing.parameters
+        opener = OpenerKey.from_bytes(load_secret(config.opener_key, _KEY_SIZE, kind="opener"))
+        if opener.public_key != parameters.group_keys.y:
+            raise ConfigurationError("the opener key does not belong to the public parameters' Y")
+        verdict_key = IdentityKey.load(config.verdict_key)
+        if verdict_key.public_key != parameters.accountability_key:
+            raise ConfigurationError("the verdict key is not the public parameters' accountability key")
+        auth = RequestAuth(
+            IdentityKey.load(config.identity_key), config.id, parameters.audience("labels"), clock
+        )
+        labels = ServiceClient(config.labels_url, auth=auth, ca_file=config.ca_file)
+        standing.resources.callback(labels.close)
+        membership = ServiceClient(config.membership_url, ca_file=config.ca_file)
+        standing.resources.callback(membership.close)
+        engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
+        standing.resources.callback(engine.dispose)
+        accountability = Accountability(
+            parameters=parameters,
+            registry=standing.registry,
+            config=config,
+            opener=Opener(opener),
+            verdict_key=verdict_key,
+            evaluate=LabelEvaluator(parameters, labels),
+            join_log=JoinLogReader(parameters, membership),
+            store=OpeningsStore(engine),
+            clock=clock,
+        )
+
+    app = create_application(
+        "Trunkline accountability authority",
+        max_body=REPORT_LIMIT,
+        ready=standing.check_in_force,
+        lifespan=standing.lifespan,
+    )
+    sender_id = authenticated(standing.verifier)
+
+    @app.post("/v1/reports", response_class=Response)
+    def report(
+        sender: Annotated[str, Depends(sender_id)],
+        body: Annotated[bytes, Depends(body_of(JSON))],
+    ) -> Response:
+        """Open what a trace found wrong, and answer with the signed verdict."""
+        standing.check_in_force()
+        return binary(accountability.report(body, ProviderId.from_hex(sender)), JSON)
+
+    @app.post("/v1/disavowals", response_class=Response)
+    def disavowal(
+        sender: Annotated[str, Depends(sender_id)],
+        body: Annotated[bytes, Depends(body_of(JSON))],
+    ) -> Response:
+        """Look into a carrier's word that it was not in a call, and answer with the signed verdict."""
+        standing.check_in_force()
+        return binary(accountability.disavowal(body, ProviderId.from_hex(sender)), JSON)
+
+    return app

@@ -1,0 +1,122 @@
+"""The public join log as its readers see it: who is a member in which period, and whose S is whose.
+
+Pure: heads and entries are handed in. What a register holds has been checked against a signed head.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trunkline.crypto.group_signature import verify_join
+from trunkline.errors import EvidenceError, TrunklineError
+from trunkline.jager.messages.log import JOIN_LOG, LogHead
+from trunkline.jager.messages.membership import IssuanceEntry, JoinEntry, decode_log_entry
+from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.service.merkle import MerkleTree
+from trunkline.telephony.providers import ProviderId
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A carrier's entry: the entry's bytes and its index in the log."""
+
+    carrier: ProviderId
+    entry: bytes
+    index: int
+
+
+class JoinRegister:
+    """A checked copy of the join log."""
+
+    def __init__(self, parameters: PublicParameters) -> None:
+        self._parameters = parameters
+        self._tree = MerkleTree()
+        self._entries: list[bytes] = []
+        self._by_point: dict[bytes, Member] = {}
+        self._periods: dict[int, set[ProviderId]] = {}
+        self.head: LogHead | None = None
+
+    @property
+    def size(self) -> int:
+        """How many entries have been read."""
+        return self._tree.size
+
+    def absorb(self, head: LogHead, entries: Sequence[bytes]) -> None:
+        """Take the entries from `size` up to a head.
+
+        1. The head is signed by the membership authority.
+        2. The log has not become shorter, and all entries up to the head are there.
+        3. All entries together, old and new, have the head's root.
+        4. Every joining is signed by its carrier and proves knowledge of the secret behind its S.
+
+        Raises:
+            CryptoError: A signature or a proof does not verify.
+            EvidenceError: The log is not what its head says; nothing was taken, and the head proves it.
+        """
+        # 1.
+        head.verify(self._parameters.membership_key, JOIN_LOG, self._parameters.hash)
+        # 2.
+        if head.size != self.size + len(entries):
+            raise EvidenceError("the join log has become shorter, or entries of it are missing")
+        # 3. A tree cannot forget, so a new one is tried first.
+        tree = MerkleTree((*self._entries, *entries))
+        if tree.root() != head.root:
+            raise EvidenceError("the join log's entries are not those that its signed head names")
+        # 4.
+        decoded = [decode_log_entry(entry) for entry in entries]
+        for entry in decoded:
+            if isinstance(entry, JoinEntry):
+                check_join_entry(entry, self._parameters)
+        start = self.size
+        self._tree, self.head = tree, head
+        self._entries.extend(entries)
+        for offset, (raw, entry) in enumerate(zip(entries, decoded, strict=True)):
+            if isinstance(entry, IssuanceEntry):
+                self._periods.setdefault(entry.period, set()).add(entry.carrier_id)
+            else:
+                request = entry.request
+                self._by_point.setdefault(request.s_point, Member(request.carrier_id, raw, start + offset))
+
+    def owner_of(self, s_point: bytes) -> Member | None:
+        """Whose S this is; None if it stands in no entry."""
+        return self._by_point.get(s_point)
+
+    def members(self, periods: Iterable[int]) -> Mapping[int, frozenset[ProviderId]]:
+        """The carriers that credentials were issued to, for each of the periods."""
+        return {period: frozenset(self._periods.get(period, ())) for period in periods}
+
+    def proof(self, index: int) -> tuple[bytes, ...]:
+        """The audit path of an entry in the log of the last head's size."""
+        return tuple(self._tree.inclusion_proof(index))
+
+
+def check_join_entry(entry: JoinEntry, parameters: PublicParameters) -> None:
+    """Check that a joining is signed by the key it names and proves knowledge of the secret behind its S.
+
+    Raises:
+        CryptoError: It does not.
+    """
+    request = entry.request
+    request.verify(parameters.hash)
+    verify_join(
+        parameters.hash,
+        request.nonce,
+        request.carrier_id.value,
+        request.identity_key,
+        request.s_point,
+        request.proof,
+    )
+
+
+def read_join_entry(data: bytes) -> JoinEntry:
+    """Read an entry that must be a joining.
+
+    Raises:
+        EvidenceError: It is something else.
+    """
+    try:
+        entry = decode_log_entry(data)
+    except TrunklineError as error:
+        raise EvidenceError(f"a member's join log entry cannot be read: {error}") from error
+    if not isinstance(entry, JoinEntry):
+        raise EvidenceError("a member's join log entry is no joining")
+    return entry
