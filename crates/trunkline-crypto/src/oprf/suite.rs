@@ -58,7 +58,7 @@ pub(super) fn output(input: &[u8], element: &[u8; 32]) -> [u8; 64] {
 
 /// `expand_message_xmd` of RFC 9380 section 5.3.1 with SHA-512, for 64 bytes, which is one block of output.
 fn expand_message(parts: &[&[u8]], prefix: &[u8]) -> [u8; 64] {
-    let tag_length = [u8::try_from(prefix.len() + CONTEXT.len()).unwrap_or(u8::MAX)];
+    let [_, tag_length] = u16_bytes(prefix.len() + CONTEXT.len()).map(|byte| [byte]);
     let mut first = Sha512::new();
     first.update(BLOCK);
     for part in parts {
