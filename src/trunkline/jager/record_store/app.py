@@ -1,0 +1,127 @@
+"""The record store's application: routes, and what they are wired to."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Response
+
+from trunkline.jager.messages.contribution import (
+    CONTRIBUTION_LIMIT,
+    CONTRIBUTION_TYPE,
+    RECEIPT_TYPE,
+    Contribution,
+)
+from trunkline.jager.messages.parameters import PublicParameters, SignedParameters
+from trunkline.jager.messages.registry import RegistryFile
+from trunkline.jager.messages.retrieval import (
+    RETRIEVAL_REQUEST_TYPE,
+    RETRIEVAL_RESULT_TYPE,
+    RetrievalRequest,
+)
+from trunkline.jager.record_store.acceptance import Acceptance
+from trunkline.jager.record_store.config import RecordStoreConfig
+from trunkline.jager.record_store.engine import RocksEngine
+from trunkline.jager.record_store.ingest import Ingest, RecordVerifier
+from trunkline.jager.record_store.retention import run_sweeps
+from trunkline.jager.record_store.retrieval import Retrieval
+from trunkline.service.application import authenticated, binary, body_of, create_application, read_body
+from trunkline.service.clock import Clock
+from trunkline.service.files import lock_directory
+from trunkline.service.keys import IdentityKey
+from trunkline.service.nonces import NonceStore
+from trunkline.service.signatures import RequestVerifier
+
+SERVICE = "record-store"
+
+
+def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
+    """Open the store and return its application, which closes it when it is shut down.
+
+    Args:
+        config: The configuration.
+        clock: The time of acceptance, of answers, and for the checks of requests.
+
+    Raises:
+        ConfigurationError: A file of the configuration cannot be used.
+        StorageError: The data directory is in use by another process, damaged, or full.
+        TrunklineError: The parameters or the registry cannot be verified.
+    """
+    known = [
+        SignedParameters.load(path, config.root_fingerprint, now=None)
+        for path in (config.parameters, *config.earlier_parameters)
+    ]
+    known[0].check_valid_at(clock())
+    key = IdentityKey.load(config.key)
+    acceptance = Acceptance(known, config.id, key.public_key)
+    registry = RegistryFile(config.registry, known[0].registry_key)
+    with contextlib.ExitStack() as opened:
+        opened.enter_context(lock_directory(config.data_dir))
+        engine = RocksEngine(config.data_dir / "records")
+        opened.callback(engine.close)
+        nonces = NonceStore(config.data_dir / "nonces.sqlite")
+        opened.callback(nonces.close)
+        ingest = Ingest(engine, acceptance, _verifier_of, store_id=config.id, key=key, clock=clock)
+        retrieval = Retrieval(
+            engine,
+            acceptance,
+            registry.key_of,
+            store_id=config.id,
+            key=key,
+            quota=config.quota_labels_per_day,
+            retention_days=config.retention_days,
+            clock=clock,
+        )
+        resources = opened.pop_all()
+
+    stop = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        sweeps = threading.Thread(target=run_sweeps, args=(engine, config.retention_days, clock, stop))
+        sweeps.start()
+        ingest.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            await asyncio.to_thread(ingest.close)
+            await asyncio.to_thread(sweeps.join)
+            resources.close()
+
+    def ready() -> None:
+        known[0].check_valid_at(clock())
+        engine.check()
+
+    app = create_application(
+        "Trunkline record store", max_body=CONTRIBUTION_LIMIT, ready=ready, lifespan=lifespan
+    )
+    audience = known[0].audience(f"{SERVICE}/{config.id.hex()}")
+    requester = authenticated(RequestVerifier(audience, registry.key_of, nonces, clock))
+
+    @app.post("/v1/contributions")
+    async def contribute(request: Request) -> Response:
+        """Take a contribution; it carries no identity. The receipt comes when all of it is durable."""
+        contribution = Contribution.decode(await read_body(request, CONTRIBUTION_TYPE))
+        receipt = await asyncio.wrap_future(ingest.submit(contribution))
+        return binary(receipt.encode(), RECEIPT_TYPE)
+
+    @app.post("/v1/retrievals")
+    def retrieve(
+        key_id: Annotated[str, Depends(requester)],
+        body: Annotated[bytes, Depends(body_of(RETRIEVAL_REQUEST_TYPE))],
+    ) -> Response:
+        """Give the holder of a grant one page of its records."""
+        page = retrieval.page(RetrievalRequest.decode(body), key_id)
+        return binary(page.encode(), RETRIEVAL_RESULT_TYPE)
+
+    return app
+
+
+def _verifier_of(parameters: PublicParameters) -> RecordVerifier:
+    from trunkline.crypto.group_signature import Verifier
+
+    return Verifier(parameters.group, parameters.hash)

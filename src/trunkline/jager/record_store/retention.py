@@ -1,0 +1,55 @@
+"""Removing expired records, slowly and in the background.
+
+Answers leave out expired records from the first minute of the day on which they expire; the sweep only
+gives back their space.
+"""
+
+import threading
+
+import structlog
+
+from trunkline.errors import StorageError
+from trunkline.jager.record_store.engine import RecordEngine
+from trunkline.service.clock import Clock
+
+SECONDS_A_DAY = 86_400
+
+_FIRST_CURSOR = b"r"
+_CHUNK = 5000
+_PAUSE_S = 0.1
+_INTERVAL_S = 3600.0
+
+_logger = structlog.get_logger(__name__)
+
+
+def first_kept_day(now: float, retention_days: int) -> int:
+    """Return the first day whose records are still kept."""
+    return int(now) // SECONDS_A_DAY - retention_days
+
+
+def sweep_once(
+    engine: RecordEngine, before_day: int, stop: threading.Event, pause_s: float = _PAUSE_S
+) -> int:
+    """Go through the whole database once, in chunks with pauses, and return how many entries were removed.
+
+    Raises:
+        StorageError: The database failed; what was removed until then stays removed.
+    """
+    cursor: bytes | None = _FIRST_CURSOR
+    removed = 0
+    while cursor is not None and not stop.is_set():
+        cursor, gone = engine.sweep(cursor, before_day, _CHUNK)
+        removed += gone
+        stop.wait(pause_s)
+    return removed
+
+
+def run_sweeps(engine: RecordEngine, retention_days: int, clock: Clock, stop: threading.Event) -> None:
+    """Sweep every hour until told to stop; a failed sweep is logged and tried again in the next hour."""
+    while not stop.wait(_INTERVAL_S):
+        try:
+            removed = sweep_once(engine, first_kept_day(clock(), retention_days), stop)
+        except StorageError as error:
+            _logger.warning("sweep failed", reason=str(error))
+        else:
+            _logger.info("expired entries removed", count=removed)

@@ -1,0 +1,290 @@
+"""RocksDB as a durable map from bytes to bytes: bounded memory, typed errors, recovery from a full disk.
+
+A write returns when it is in the synchronised log. The log's last entry may be torn by a crash, which is
+then one that nobody was told about; damage anywhere else is an error and never skipped silently.
+"""
+
+import contextlib
+import os
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from rocksdict import (
+    BlockBasedIndexType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
+
+from trunkline.errors import StorageError
+
+# Together with the tables' pinned parts these keep the engine's memory near 120 MB at any size.
+_BLOCK_CACHE = 48 * 1024 * 1024
+_WRITE_BUFFER = 16 * 1024 * 1024
+_WRITE_BUFFERS_TOTAL = 48 * 1024 * 1024
+_MAX_OPEN_FILES = 256
+_MAX_LOG_TOTAL = 64 * 1024 * 1024
+_BLOOM_BITS = 10
+_INFO_LOG_SIZE = 1024 * 1024
+
+_logger = structlog.get_logger(__name__)
+
+
+class KeyValueStore:
+    """One RocksDB database with named families of keys. Safe to share between threads, not between processes.
+
+    After a write has failed, RocksDB refuses all further ones until it is opened again. That is done here,
+    at the first write after there is room again; reading goes on in the meantime.
+    """
+
+    def __init__(self, path: Path, families: Sequence[str]) -> None:
+        """Open the database, making it when it is not there.
+
+        Args:
+            path: Its directory.
+            families: Names of the families of keys.
+
+        Raises:
+            StorageError: It is in use by another process, damaged, or cannot be made.
+        """
+        self._path = path
+        self._family_names = tuple(families)
+        self._pid = os.getpid()
+        self._gate = threading.Condition()
+        self._readers = 0
+        self._write_lock = threading.Lock()
+        self._write_failed = False
+        self._closed = False
+        self._database: _Database | None = None
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._database = _Database(path, self._family_names)
+        except Exception as error:  # rocksdict raises plain Exception for every failure
+            raise _storage_error("open", error) from error
+
+    def get(self, family: str, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of keys, None where there is none."""
+        with self._reading("read") as database:
+            values: Any = database.families[family].get(list(keys))
+            return list(values)
+
+    def scan(self, family: str, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Return up to `limit` pairs with start <= key < end, in the order of the keys."""
+        found: list[tuple[bytes, bytes]] = []
+        with self._reading("read") as database:
+            walker = database.families[family].iter(ReadOptions())
+            try:
+                walker.seek(start)
+                while len(found) < limit and walker.valid():
+                    key = walker.key()
+                    if key >= end:
+                        break
+                    found.append((key, walker.value()))
+                    walker.next()
+                walker.status()
+            finally:
+                del walker  # a traceback would keep it, and with it the database, open
+        return found
+
+    def last_below(self, family: str, end: bytes) -> tuple[bytes, bytes] | None:
+        """Return the pair with the greatest key that is less than or equal to `end`, or None."""
+        with self._reading("read") as database:
+            walker = database.families[family].iter(ReadOptions())
+            try:
+                walker.seek_for_prev(end)
+                found = (walker.key(), walker.value()) if walker.valid() else None
+                walker.status()
+            finally:
+                del walker  # as above
+        return found
+
+    def write(
+        self,
+        family: str,
+        puts: Iterable[tuple[bytes, bytes]] = (),
+        deletes: Iterable[bytes] = (),
+        *,
+        durable: bool = True,
+    ) -> None:
+        """Write a batch: all of it or nothing.
+
+        Args:
+            family: The family of all the keys.
+            puts: Pairs to store.
+            deletes: Keys to remove.
+            durable: Wait until it is on the disk.
+
+        Raises:
+            StorageError: It is not certain that the batch is stored; it must not be acknowledged.
+        """
+        with self._write_lock:
+            self._check_usable()
+            if self._write_failed:
+                self._open_again()
+            try:
+                with self._reading("write") as database:
+                    batch = database.batch(family, puts, deletes)
+                    database.root.write(batch, database.synchronised if durable else database.buffered)
+            except StorageError:
+                self._write_failed = True
+                raise
+
+    def check(self) -> None:
+        """Check that the database can be read and, as far as is known, written.
+
+        Raises:
+            StorageError: It cannot.
+        """
+        with self._reading("read") as database:
+            database.root.get(b"")
+        if self._write_failed:
+            raise StorageError("the last write failed; the disk is probably full")
+
+    def close(self) -> None:
+        """Close the database; everything afterwards is a `StorageError`."""
+        with self._gate:
+            self._closed = True
+            self._gate.wait_for(lambda: self._readers == 0)
+            database, self._database = self._database, None
+        if database is not None and os.getpid() == self._pid:
+            try:
+                database.close()
+            except Exception as error:  # noqa: BLE001 - rocksdict's class; what was acknowledged is safe
+                _logger.warning("closing the database failed", reason=str(error))
+
+    def _check_usable(self) -> None:
+        if os.getpid() != self._pid:
+            # RocksDB would let a forked child write without an error, and lose it.
+            raise StorageError("the database belongs to the process that opened it, not to a fork of it")
+        if self._closed:
+            raise StorageError("the database is closed")
+
+    @contextlib.contextmanager
+    def _reading(self, what: str) -> Iterator["_Database"]:
+        """Give the open database, and keep it open meanwhile."""
+        with self._gate:
+            self._check_usable()
+            if self._database is None:
+                raise StorageError("the database could not be opened again after a failed write")
+            database = self._database
+            self._readers += 1
+        try:
+            yield database
+        except Exception as error:
+            raise _storage_error(what, error) from error
+        finally:
+            with self._gate:
+                self._readers -= 1
+                self._gate.notify_all()
+
+    def _open_again(self) -> None:
+        self._probe_room()
+        with self._gate:
+            self._gate.wait_for(lambda: self._readers == 0)
+            if self._database is not None:
+                # Closing reports the failed write once more, but it does close.
+                with contextlib.suppress(Exception):
+                    self._database.close()
+                self._database = None
+            try:
+                self._database = _Database(self._path, self._family_names)
+            except Exception as error:
+                raise _storage_error("open", error) from error
+            self._write_failed = False
+        _logger.info("database opened again after a failed write")
+
+    def _probe_room(self) -> None:
+        """Write as much as opening again will write; on a disk still full, readers keep what is open."""
+        probe = self._path / f"probe-{secrets.token_hex(4)}"
+        try:
+            try:
+                with probe.open("xb") as file:
+                    for _ in range(_WRITE_BUFFER // _INFO_LOG_SIZE):
+                        file.write(bytes(_INFO_LOG_SIZE))
+                    file.flush()
+                    os.fsync(file.fileno())
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            raise _storage_error("write", error) from error
+
+
+class _Database:
+    """The open handles of one database. RocksDB closes only when the last of them is gone."""
+
+    def __init__(self, path: Path, families: Sequence[str]) -> None:
+        cache = Cache(_BLOCK_CACHE)
+        # rocksdict opens what it finds; the default family is always there and stays empty.
+        self.root = Rdict(str(path), _options(cache), {name: _options(cache) for name in families})
+        self.families = {name: self.root.get_column_family(name) for name in families}
+        self.handles = {name: self.root.get_column_family_handle(name) for name in families}
+        self.synchronised = WriteOptions()
+        self.synchronised.sync = True
+        self.buffered = WriteOptions()
+
+    def batch(self, family: str, puts: Iterable[tuple[bytes, bytes]], deletes: Iterable[bytes]) -> WriteBatch:
+        handle = self.handles[family]
+        batch = WriteBatch(raw_mode=True)
+        for key, value in puts:
+            batch.put(key, value, handle)
+        for key in deletes:
+            batch.delete(key, handle)
+        return batch
+
+    def close(self) -> None:
+        self.families.clear()
+        self.handles.clear()
+        root = self.root
+        del self.root
+        root.close()
+
+
+def _options(cache: Cache) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(create_if_missing=True)
+    options.create_missing_column_families(create_missing_cfs=True)
+    options.set_paranoid_checks(True)
+    options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
+    options.set_write_buffer_size(_WRITE_BUFFER)
+    options.set_db_write_buffer_size(_WRITE_BUFFERS_TOTAL)
+    options.set_max_total_wal_size(_MAX_LOG_TOTAL)
+    options.set_max_open_files(_MAX_OPEN_FILES)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(_INFO_LOG_SIZE)
+    options.set_stats_dump_period_sec(0)
+    # Ciphertexts and hashes do not compress.
+    options.set_compression_type(DBCompressionType.none())
+    options.set_level_compaction_dynamic_level_bytes(True)
+    table = BlockBasedOptions()
+    table.set_block_cache(cache)
+    table.set_bloom_filter(_BLOOM_BITS, block_based=False)
+    # Indices and filters grow with the number of records; in the cache they are bounded like all else.
+    table.set_index_type(BlockBasedIndexType.two_level_index_search())
+    table.set_partition_filters(True)
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    table.set_format_version(5)
+    options.set_block_based_table_factory(table)
+    return options
+
+
+def _storage_error(what: str, error: Exception) -> StorageError:
+    if isinstance(error, StorageError):
+        return error
+    text = str(error)
+    if "/LOCK" in text:
+        return StorageError("the database is in use by another process; stop that one first")
+    if "Corruption" in text:
+        return StorageError(f"the database is damaged (cannot {what}); restore it from a copy: {text[:200]}")
+    return StorageError(f"cannot {what} the database: {text[:200]}")
