@@ -2,6 +2,7 @@
 
 import pytest
 
+from trunkline.crypto.transcript import H
 from trunkline.jager.messages.authorization import (
     AuthorizationEntry,
     AuthorizationRequest,
@@ -20,7 +21,7 @@ from trunkline.jager.messages.membership import (
     RenewRequest,
     decode_log_entry,
 )
-from trunkline.jager.messages.record import Record, RecordKey, record_message
+from trunkline.jager.messages.record import Record, RecordKey
 from trunkline.jager.messages.retrieval import RetrievalPage, RetrievalRequest, Served, StoredRecord
 from trunkline.telephony.providers import ProviderId
 
@@ -321,7 +322,7 @@ def test_record_views_name_the_fields():
 
 
 def test_record_message_as_spelled_out():
-    message = record_message(b"\xa0" * 32, 0xB90, b"\x96" * 16, RECORD.body)
+    message = RECORD.message(b"\xa0" * 32, b"\x96" * 16)
     assert message == spelled(
         ("version", "01"),
         PARAMS_HASH,
@@ -332,3 +333,4 @@ def test_record_message_as_spelled_out():
         ("ct2", "c8" * 76),
     )
     assert len(message) == 289
+    assert RECORD.id(b"\xa0" * 32, b"\x96" * 16) == H("record", message, RECORD.signature)[:16]

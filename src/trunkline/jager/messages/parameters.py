@@ -3,11 +3,14 @@
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from trunkline.crypto.ed25519 import SigningKey, check_public_key
+from trunkline.crypto.group_signature import GroupPublicKey
+from trunkline.crypto.label_signature import key_id, verify_possession
+from trunkline.crypto.oprf import LabelClient
 from trunkline.errors import DecodingError, InputError, SignatureError
 from trunkline.jager.messages.codec import H
 from trunkline.jager.messages.signed_document import (
@@ -21,9 +24,6 @@ from trunkline.jager.messages.signed_document import (
     read_model,
 )
 from trunkline.telephony.call_details import LabelProfile, LabelRules
-
-if TYPE_CHECKING:
-    from trunkline.crypto.group_signature import GroupPublicKey
 
 PARAMETERS_LIMIT = 1024 * 1024
 _WHAT = "the public parameters"
@@ -52,7 +52,7 @@ class LabelKeys(SignedModel):
     @cached_property
     def kid(self) -> bytes:
         """The identifier of the pair, 16 bytes."""
-        return H("kid", self.oprf, self.vk_t)[:16]
+        return key_id(self.oprf, self.vk_t)
 
 
 class GroupKeys(SignedModel):
@@ -157,16 +157,14 @@ class PublicParameters(SignedModel):
         return {keys.kid: keys for keys in self.keys}
 
     @cached_property
-    def group(self) -> "GroupPublicKey":
+    def group(self) -> GroupPublicKey:
         """The group's public key."""
-        from trunkline.crypto.group_signature import GroupPublicKey
-
         return GroupPublicKey(self.group_keys.w, self.group_keys.y)
 
     @property
     def gpk_id(self) -> bytes:
         """The identifier of the group's public key, 16 bytes."""
-        return H("gpk", self.group_keys.w, self.group_keys.y)[:16]
+        return self.group.id
 
     def key_for_epoch(self, epoch: int) -> LabelKeys:
         """Return the pair of label keys that is in force for calls of an epoch.
@@ -304,9 +302,6 @@ def make_parameters(**fields: object) -> PublicParameters:
 
 
 def _check_keys(parameters: PublicParameters) -> None:
-    from trunkline.crypto.label_signature import verify_possession
-    from trunkline.crypto.oprf import LabelClient
-
     for keys in parameters.keys:
         LabelClient(keys.oprf)
         verify_possession("vk_T", keys.vk_t, keys.vk_t_possession)

@@ -7,18 +7,24 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+from trunkline.crypto.record import BODY_SIZE, RECORD_SIZE, record_ids, record_message
 from trunkline.errors import DecodingError
-from trunkline.jager.messages.codec import H, Reader, Writer, require_size
+from trunkline.jager.messages.codec import Reader, Writer, require_size
 
-RECORD_SIZE = 714
-BODY_SIZE = 236
-MESSAGE_SIZE = 289
-GROUP_SIGNATURE_SIZE = 464
+__all__ = [
+    "BODY_SIZE",
+    "INDEX_SIZE",
+    "RECORD_ID_SIZE",
+    "RECORD_KEY_SIZE",
+    "RECORD_SIZE",
+    "Record",
+    "RecordKey",
+]
+
 INDEX_SIZE = 32
 RECORD_ID_SIZE = 16
 RECORD_KEY_SIZE = 52
 
-_VERSION_BYTE = b"\x01"
 _BODY_START = 14
 _CT1_START = _BODY_START + INDEX_SIZE
 _CT2_START = _CT1_START + 128
@@ -95,7 +101,7 @@ class Record:
 
     def id(self, params_hash: bytes, gpk_id: bytes) -> bytes:
         """Return the record id, 16 bytes."""
-        return record_id(self.message(params_hash, gpk_id), self.signature)
+        return record_ids(params_hash, gpk_id, self.data)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -140,26 +146,3 @@ class RecordKey:
             reader.u32("a record key"),
             reader.take(RECORD_ID_SIZE, "a record key"),
         )
-
-
-def record_message(params_hash: bytes, period: int, gpk_id: bytes, body: bytes) -> bytes:
-    """Return the message m that a record's group signature signs, 289 bytes.
-
-    Args:
-        params_hash: Hash of the public parameters, 32 bytes.
-        period: The credential period.
-        gpk_id: Identifier of the group key, 16 bytes.
-        body: idx, ct1 and ct2, 236 bytes.
-
-    Raises:
-        DecodingError: A part has another length.
-    """
-    require_size("a parameters hash", params_hash, 32)
-    require_size("a group key id", gpk_id, 16)
-    require_size("a record's body", body, BODY_SIZE)
-    return Writer(_VERSION_BYTE).raw(params_hash).u32(period).raw(gpk_id, body).done()
-
-
-def record_id(message: bytes, signature: bytes) -> bytes:
-    """Return the identifier of a record: 16 bytes of the hash of its message and its signature."""
-    return H("record", message, signature)[:RECORD_ID_SIZE]

@@ -6,16 +6,14 @@ docs/protocol.md, section 6
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from trunkline.crypto.ed25519 import SigningKey, verify
 from trunkline.errors import DecodingError, EvidenceError, TooLargeError
 from trunkline.jager.messages.authorization import GRANT_SIZE, LABELS_LIMIT, Grant, idx_digest
 from trunkline.jager.messages.codec import H, Reader, Writer, require_size
+from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.record import INDEX_SIZE, RECORD_SIZE, Record
-
-if TYPE_CHECKING:
-    from trunkline.jager.messages.parameters import PublicParameters
 
 RETRIEVAL_REQUEST_TYPE = "application/vnd.trunkline.retrieval-request.v1"
 RETRIEVAL_RESULT_TYPE = "application/vnd.trunkline.retrieval-result.v1"
@@ -224,7 +222,7 @@ def result_digest(records: Iterable[StoredRecord]) -> bytes:
     return H("result", b"".join(stored.encode() for stored in records))
 
 
-def assemble_result(pages: Sequence[RetrievalPage], grant: Grant, parameters: "PublicParameters") -> Result:
+def assemble_result(pages: Sequence[RetrievalPage], grant: Grant, parameters: PublicParameters) -> Result:
     """Put a result together and verify that it is the complete signed answer to a grant.
 
     The checks, in this order:
