@@ -99,7 +99,8 @@ class _Server(uvicorn.Server):
 def _listen(listener: Listener) -> socket.socket:
     try:
         family = socket.getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # With the protocol named, asyncio sets TCP_NODELAY on its connections; without, answers take 40 ms.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((listener.host, listener.port))
     except OSError as error:
