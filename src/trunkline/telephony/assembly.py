@@ -102,11 +102,11 @@ class Assembler:
         """How many calls are held."""
         return len(self._pending)
 
-    def pending(self) -> list[tuple[int, list[Row]]]:
+    def pending(self) -> list[tuple[int, tuple[Row, ...]]]:
         """Return what is held, as (time of the last row's reading, rows), for the stored state."""
-        return [(call.touched_us, call.rows) for call in self._pending.values()]
+        return [(call.touched_us, tuple(call.rows)) for call in self._pending.values()]
 
-    def restore(self, pending: Iterable[tuple[int, list[Row]]]) -> None:
+    def restore(self, pending: Iterable[tuple[int, tuple[Row, ...]]]) -> None:
         """Take back what `pending` returned."""
         for touched_us, rows in pending:
             for row in rows:

@@ -48,9 +48,9 @@ class DialogAssembler(Assembler):
             self._join_times(now_us, finish=finish)
         return super().release(now_us, finish=finish, limit=limit)
 
-    def pending(self) -> list[tuple[int, list[Row]]]:
+    def pending(self) -> list[tuple[int, tuple[Row, ...]]]:
         """Return what is held, for the stored state."""
-        return super().pending() + [(touched_us, [row]) for touched_us, row in self._times]
+        return super().pending() + [(touched_us, (row,)) for touched_us, row in self._times]
 
     def _is_complete(self, call: PendingCall, now_us: int) -> bool:
         waited_us = now_us - call.touched_us

@@ -48,7 +48,7 @@ class FollowState:
 
     files: tuple[dict[str, Any], ...] = ()
     tables: tuple[dict[str, Any], ...] = ()
-    pending: tuple[tuple[int, list[Any]], ...] = ()
+    pending: tuple[tuple[int, tuple[Row, ...]], ...] = ()
     told: tuple[tuple[str, str], ...] = ()
 
     def to_bytes(self) -> bytes:
@@ -57,7 +57,7 @@ class FollowState:
             "version": _STATE_VERSION,
             "files": self.files,
             "tables": self.tables,
-            "pending": self.pending,
+            "pending": [(touched_us, [row.to_json() for row in rows]) for touched_us, rows in self.pending],
             "told": self.told,
         }
         return json.dumps(document, separators=(",", ":")).encode()
@@ -78,7 +78,10 @@ class FollowState:
             return cls(
                 files=tuple(document["files"]),
                 tables=tuple(document["tables"]),
-                pending=tuple((int(touched), list(rows)) for touched, rows in document["pending"]),
+                pending=tuple(
+                    (int(touched_us), tuple(Row.from_json(values) for values in rows))
+                    for touched_us, rows in document["pending"]
+                ),
                 told=tuple((str(file), str(reason)) for file, reason in document["told"]),
             )
         except (ValueError, KeyError, TypeError) as error:
@@ -135,9 +138,7 @@ class Follower:
         self._files = [FollowedFile.from_json(values) for values in state.files]
         self._tables = [FollowedTable.from_json(values) for values in state.tables]
         self._told = set(state.told)
-        self._assembler.restore(
-            (touched, [Row.from_json(values) for values in rows]) for touched, rows in state.pending
-        )
+        self._assembler.restore(state.pending)
 
     def poll(self, now_us: int, *, limit: int = ROWS_PER_POLL, finish: bool = False) -> Batch:
         """Read what is new, up to a limit, and return the calls that are complete.
@@ -275,9 +276,7 @@ class Follower:
         return FollowState(
             files=tuple(entry.to_json() for entry in self._files),
             tables=tuple(entry.to_json() for entry in self._tables),
-            pending=tuple(
-                (touched, [row.to_json() for row in rows]) for touched, rows in self._assembler.pending()
-            ),
+            pending=tuple(self._assembler.pending()),
             told=tuple(sorted(self._told)),
         )
 

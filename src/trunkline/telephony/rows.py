@@ -4,7 +4,7 @@ Rows keep the numbers and trunks as the switch wrote them, because a pending row
 and the tables may have been corrected in between.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -64,7 +64,22 @@ class Row:
 
     def to_json(self) -> list[Any]:
         """Return the row as a list that JSON can hold."""
-        return list(astuple(self))
+        return [
+            self.kind,
+            self.file,
+            self.line,
+            self.order,
+            self.join,
+            self.visit,
+            self.caller,
+            self.called,
+            self.other_called,
+            self.incoming,
+            self.outgoing,
+            self.start_us,
+            self.end_us,
+            self.answered,
+        ]
 
     @classmethod
     def from_json(cls, values: Any) -> Self:
