@@ -24,7 +24,8 @@ pub const SCALAR_SIZE: usize = 32;
 /// Bits of the group order r.
 pub const SCALAR_BITS: usize = 255;
 /// The group order r, least significant word first.
-pub const ORDER: [u64; 4] = [0xffff_ffff_0000_0001, 0x53bd_a402_fffe_5bfe, 0x3339_d808_09a1_d805, 0x73ed_a753_299d_7d48];
+pub const ORDER: [u64; 4] =
+    [0xffff_ffff_0000_0001, 0x53bd_a402_fffe_5bfe, 0x3339_d808_09a1_d805, 0x73ed_a753_299d_7d48];
 /// |x|, the absolute value of the curve's (negative) parameter.
 const PARAMETER: u64 = 0xd201_0000_0001_0000;
 /// The cofactor h of G1, as an integer of 126 bits.

@@ -75,8 +75,8 @@ impl Digits {
             // d = (((k >> w·i) | 1) mod 2^(w+1)) − 2^w, but in the top row d = (k >> w·i) | 1.
             let top = u64::from(row == ROWS - 1) << WINDOW;
             let value = bits(&words, row * WINDOW) | 1 | top;
-            digit.negative = (value >> WINDOW & 1) ^ 1;
-            digit.index = (value ^ digit.negative.wrapping_neg()) % (1 << WINDOW) >> 1;
+            digit.negative = ((value >> WINDOW) & 1) ^ 1;
+            digit.index = ((value ^ digit.negative.wrapping_neg()) % (1 << WINDOW)) >> 1;
         }
         words.zeroize();
         Self(digits)
@@ -139,7 +139,8 @@ mod tests {
         let other = G2::generator() * &random.scalar();
         let (table, other_table) = (FixedBase::new(&base), FixedBase::new(&other));
         let one = Scalar::from_u128(1);
-        let mut scalars = vec![Scalar::default(), one.clone(), -&one, Scalar::from_u128(2), -&Scalar::from_u128(2)];
+        let mut scalars =
+            vec![Scalar::default(), one.clone(), -&one, Scalar::from_u128(2), -&Scalar::from_u128(2)];
         scalars.extend((0..64).map(|bit| Scalar::from_u128(1 << (2 * bit))));
         scalars.extend((0..64).map(|bit| -&Scalar::from_u128(u128::MAX >> bit)));
         scalars.extend((0..64).map(|_| random.scalar()));

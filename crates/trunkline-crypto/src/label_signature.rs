@@ -118,7 +118,8 @@ pub fn verify(
         let decoded: Vec<_> = signatures.par_iter().map(G1Affine::decode_strict).collect();
         let good: Vec<G1Affine> = decoded.iter().filter_map(|point| point.ok()).collect();
         if good.len() < signatures.len() {
-            let bad = decoded.iter().zip(0..).filter(|(point, _)| point.is_err()).map(|(_, position)| position);
+            let bad =
+                decoded.iter().zip(0..).filter(|(point, _)| point.is_err()).map(|(_, position)| position);
             return Err(Error::point("a label signature is no strict point").at_all(bad.collect()));
         }
         let hashed: Vec<G1> = labels.par_iter().map(|label| label_point(kid, label)).collect();
@@ -186,7 +187,8 @@ mod tests {
         let (key, labels, mut signatures) = setup(2);
         let point = |bytes: &[u8]| G1::from_affine(&input::strict_g1(bytes).unwrap());
         let error = G1::generator();
-        let marked = [(point(&signatures[..48]) + error).encode(), (point(&signatures[48..]) - error).encode()];
+        let marked =
+            [(point(&signatures[..48]) + error).encode(), (point(&signatures[48..]) - error).encode()];
         signatures = marked.concat();
         let error = verify(&key.public_key(), KID, &labels, &signatures, &OsRandom).unwrap_err();
         assert_eq!(error.positions(), [0, 1]);

@@ -43,9 +43,10 @@ impl Terms {
             .into_par_iter()
             .map(|index| pippenger_window_vartime(&self.points, &self.scalars, index * window, window))
             .collect();
-        windows.iter().rev().fold(G1::default(), |sum, value| {
-            (0..window).fold(sum, |sum, _| sum.double()) + *value
-        })
+        windows
+            .iter()
+            .rev()
+            .fold(G1::default(), |sum, value| (0..window).fold(sum, |sum, _| sum.double()) + *value)
     }
 }
 
@@ -147,14 +148,17 @@ mod tests {
     fn sum_with_points_of_order_three_leaves_the_other_points_right() {
         // The library's own function for fewer than 32 points inverts a zero here and returns nonsense.
         let torsion = order_three();
-        assert_eq!(torsion.in_subgroup(), false);
+        assert!(!torsion.in_subgroup());
         let mut terms = Terms::default();
         terms.push(torsion, &Scalar::from_u128(3));
         terms.push(G1::generator().to_affine(), &Scalar::from_u128(9));
         terms.push_short(torsion, 4);
         let sum = terms.sum_vartime();
         assert!(sum == G1::generator() * &Scalar::from_u128(9) + G1::from_affine(&torsion));
-        assert!(sum.clear_cofactor_vartime() == (G1::generator() * &Scalar::from_u128(9)).clear_cofactor_vartime());
+        assert!(
+            sum.clear_cofactor_vartime()
+                == (G1::generator() * &Scalar::from_u128(9)).clear_cofactor_vartime()
+        );
     }
 
     #[test]

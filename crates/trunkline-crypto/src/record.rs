@@ -205,3 +205,70 @@ pub fn verify_records(
     bad.sort_unstable_by_key(|(position, _)| *position);
     Ok(bad)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::join::{IssuerKey, MemberSecret};
+    use crate::group::open::OpenerKey;
+    use crate::group::GroupPublicKey;
+    use crate::random::OsRandom;
+    use crate::secret::SecretScalar;
+
+    const PARAMS: &[u8] = &[3; 32];
+    const PERIOD: u32 = 9;
+
+    fn setup() -> (Signer, Verifier) {
+        let secret = || SecretScalar::generate(&OsRandom).unwrap();
+        let (issuer, opener) = (IssuerKey::new(secret()), OpenerKey::new(secret()));
+        let group = GroupPublicKey::new(&issuer.public_key(), &opener.public_key()).unwrap();
+        let member = MemberSecret::new(secret());
+        let credential = issuer.issue(PERIOD, &member.public_point(), &OsRandom).unwrap();
+        let signer = Signer::new(&group, PARAMS, &member, &*credential).unwrap();
+        (signer, Verifier::new(group, PARAMS).unwrap())
+    }
+
+    #[test]
+    fn record_has_its_layout_and_its_message_is_signed() {
+        let (signer, verifier) = setup();
+        let record = seal_batch(&signer, &[1; BODY_SIZE], &OsRandom).unwrap();
+        assert_eq!(record.len(), RECORD_SIZE);
+        assert_eq!(record[..14], [1, 1, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 9]);
+        assert_eq!(record[14..250], [1; BODY_SIZE]);
+        let message = message(PARAMS, PERIOD, verifier.group().id(), &[1; BODY_SIZE]).unwrap();
+        assert_eq!(message.len(), MESSAGE_SIZE);
+        verifier.verify(PERIOD, &message, &record[250..]).unwrap();
+        let id = record_ids(PARAMS, verifier.group().id(), &record).unwrap();
+        assert_eq!(id, transcript::short_hash("record", &[&message, &record[250..]]));
+    }
+
+    #[test]
+    fn record_with_a_wrong_field_is_named_with_its_reason() {
+        let (signer, verifier) = setup();
+        let record = seal_batch(&signer, &[1; BODY_SIZE], &OsRandom).unwrap();
+        let cases = [
+            (0, 2, Some(Fault::Version)),
+            (1, 2, Some(Fault::Version)),
+            (9, 1, Some(Fault::Params)),
+            (13, 1, Some(Fault::Period)),
+            (14, 1, Some(Fault::Signature)),
+            (50, 1, Some(Fault::Signature)),
+            (249, 1, Some(Fault::Signature)),
+            (250, 0x80, Some(Fault::Point)),
+            (586, 0xff, Some(Fault::Scalar)),
+            (617, 1, Some(Fault::Signature)),
+            (0, 0, None),
+        ];
+        let flipped = cases.iter().flat_map(|(position, mask, _)| {
+            let mut record = record.clone();
+            record[*position] ^= mask;
+            record
+        });
+        let records: Vec<u8> = flipped.collect();
+        let bad = verify_records(&verifier, &records, PERIOD, &OsRandom).unwrap();
+        let expected: Vec<_> = cases.iter().enumerate().filter_map(|(i, case)| Some((i, case.2?))).collect();
+        assert_eq!(bad, expected);
+        let error = verify_records(&verifier, &records[1..], PERIOD, &OsRandom).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decoding);
+    }
+}

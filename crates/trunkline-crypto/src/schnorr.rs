@@ -72,7 +72,9 @@ impl Proof {
     #[must_use]
     pub fn encode(&self) -> [u8; PROOF_SIZE] {
         let mut bytes = [0; PROOF_SIZE];
-        for (target, byte) in bytes.iter_mut().zip(self.challenge.0.into_iter().chain(self.response.to_bytes())) {
+        for (target, byte) in
+            bytes.iter_mut().zip(self.challenge.0.into_iter().chain(self.response.to_bytes()))
+        {
             *target = byte;
         }
         bytes
@@ -163,7 +165,10 @@ mod tests {
         Role::Issuer.verify(&public, &proof).unwrap();
         let kind = |role: Role, public: &[u8], proof: &[u8]| role.verify(public, proof).unwrap_err().kind();
         assert_eq!(kind(Role::Authorization, &public, &proof), ErrorKind::Proof);
-        assert_eq!(kind(Role::Issuer, &(G2::generator() * other.scalar()).encode(), &proof), ErrorKind::Proof);
+        assert_eq!(
+            kind(Role::Issuer, &(G2::generator() * other.scalar()).encode(), &proof),
+            ErrorKind::Proof
+        );
         assert_eq!(kind(Role::Issuer, &public, &proof[..47]), ErrorKind::Decoding);
         assert_eq!(kind(Role::Opener, &public, &proof), ErrorKind::Decoding);
         let mut large = proof;

@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn hash_is_sha256_of_prefixed_parts() {
         let expected: [u8; 32] =
-            Sha256::digest(b"\x00\x00\x00\x16trunkline/jager/v1/idx\x00\x00\x00\x02ab\x00\x00\x00\x00").into();
+            Sha256::digest(b"\x00\x00\x00\x16trunkline/jager/v1/idx\x00\x00\x00\x02ab\x00\x00\x00\x00")
+                .into();
         assert_eq!(hash("idx", &[b"ab", b""]), expected);
         assert_ne!(hash("idx", &[b"a", b"b"]), expected);
     }

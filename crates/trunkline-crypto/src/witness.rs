@@ -240,3 +240,128 @@ fn check_details(details: &[&[u8]]) -> Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::PointFault;
+    use crate::error::ErrorKind;
+    use crate::label_signature::AuthorizationKey;
+    use crate::random::tests::StuckRandom;
+    use crate::random::OsRandom;
+    use crate::secret::SecretScalar;
+
+    const KID: &[u8] = &[9; 16];
+
+    struct Setup {
+        vk_t: [u8; 96],
+        label: [u8; 64],
+        witness: Vec<u8>,
+        body: Vec<u8>,
+    }
+
+    fn setup() -> Setup {
+        let key = AuthorizationKey::new(SecretScalar::generate(&OsRandom).unwrap());
+        let (vk_t, label) = (key.public_key(), [7; 64]);
+        let plaintexts = Plaintext::batch(&label, &[b"details"], &[5; 60]).unwrap();
+        let body = Encryptor::new(&vk_t, KID).unwrap().encrypt_batch(&plaintexts, &OsRandom).unwrap();
+        Setup { vk_t, label, witness: key.sign_batch(KID, &label).unwrap(), body }
+    }
+
+    impl Setup {
+        fn decrypt(&self, witness: &[u8], details: &[u8], body: &[u8]) -> Result<[u8; 60]> {
+            let mut results = decrypt_batch(&self.vk_t, KID, witness, &self.label, &[details], body).unwrap();
+            results.pop().unwrap().map(|hop| *hop)
+        }
+    }
+
+    #[test]
+    fn record_decrypts_with_its_witness_and_details_only() {
+        let setup = setup();
+        let kind =
+            |witness: &[u8], details: &[u8]| setup.decrypt(witness, details, &setup.body).unwrap_err().kind();
+        assert_eq!(setup.decrypt(&setup.witness, b"details", &setup.body).unwrap(), [5; 60]);
+        assert_eq!(kind(&setup.witness, b"detailS"), ErrorKind::Decryption);
+        assert_eq!(kind(&G1::generator().encode(), b"details"), ErrorKind::Decryption);
+        assert_eq!(kind(&G1::default().encode(), b"details"), ErrorKind::Point);
+        let mut off_subgroup = [0; 48];
+        off_subgroup[0] = 0x80;
+        assert_eq!(kind(&off_subgroup, b"details"), ErrorKind::Point);
+    }
+
+    #[test]
+    fn record_of_another_label_or_key_id_is_refused() {
+        let setup = setup();
+        let kind = |kid: &[u8], label: &[u8]| {
+            let results = decrypt_batch(&setup.vk_t, kid, &setup.witness, label, &[b"details"], &setup.body);
+            results.unwrap().pop().unwrap().unwrap_err().kind()
+        };
+        assert_eq!(kind(&[8; 16], &setup.label), ErrorKind::Decoding);
+        assert_eq!(kind(KID, &[8; 64]), ErrorKind::Decoding);
+    }
+
+    #[test]
+    fn record_with_a_flipped_bit_in_any_byte_is_refused() {
+        let setup = setup();
+        for position in 0..BODY_SIZE {
+            let mut body = setup.body.clone();
+            body[position] ^= 4;
+            let kind = setup.decrypt(&setup.witness, b"details", &body).unwrap_err().kind();
+            match position {
+                0..32 => assert_eq!(kind, ErrorKind::Decoding),
+                32..128 => assert!(matches!(kind, ErrorKind::Point | ErrorKind::Decryption)),
+                _ => assert_eq!(kind, ErrorKind::Decryption),
+            }
+        }
+    }
+
+    #[test]
+    fn record_with_an_ephemeral_point_that_is_not_strict_is_refused() {
+        let setup = setup();
+        let with_u = |u: &[u8]| [&setup.body[..32], u, &setup.body[128..]].concat();
+        let on_curve_only = (0..u8::MAX)
+            .map(|x| {
+                let mut bytes = [0; 96];
+                (bytes[0], bytes[95]) = (0x80, x);
+                bytes
+            })
+            .find(|bytes| G2Affine::decode_strict(bytes) == Err(PointFault::OffSubgroup))
+            .unwrap();
+        for u in [on_curve_only, G2::default().encode()] {
+            let error = setup.decrypt(&setup.witness, b"details", &with_u(&u)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Point);
+        }
+    }
+
+    #[test]
+    fn bad_record_does_not_lose_its_neighbours() {
+        let setup = setup();
+        let bodies = [setup.body.as_slice(), &[0; BODY_SIZE], &setup.body].concat();
+        let (witnesses, labels) = (setup.witness.repeat(3), setup.label.repeat(3));
+        let results =
+            decrypt_batch(&setup.vk_t, KID, &witnesses, &labels, &[b"details".as_slice(); 3], &bodies)
+                .unwrap();
+        assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    #[test]
+    fn encryption_with_a_stuck_generator_shares_no_key_between_hops() {
+        let setup = setup();
+        let encryptor = Encryptor::new(&setup.vk_t, KID).unwrap();
+        let hops = [[5; 60], [6; 60]].concat();
+        let labels = setup.label.repeat(2);
+        let plaintexts = Plaintext::batch(&labels, &[b"details", b"details"], &hops).unwrap();
+        let bodies = encryptor.encrypt_batch(&plaintexts, &StuckRandom).unwrap();
+        assert_ne!(bodies[32..128], bodies[BODY_SIZE + 32..BODY_SIZE + 128]);
+        assert_ne!(bodies[128..160], bodies[BODY_SIZE + 128..BODY_SIZE + 160]);
+    }
+
+    #[test]
+    fn batch_with_lists_of_different_lengths_or_long_details_is_refused() {
+        let kind =
+            |details: &[&[u8]], hops: &[u8]| Plaintext::batch(&[7; 64], details, hops).err().unwrap().kind();
+        assert_eq!(kind(&[b"a", b"b"], &[0; 60]), ErrorKind::Decoding);
+        assert_eq!(kind(&[b"a"], &[0; 61]), ErrorKind::Decoding);
+        assert_eq!(kind(&[&[0; 1_025]], &[0; 60]), ErrorKind::TooLarge);
+    }
+}

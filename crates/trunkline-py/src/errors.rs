@@ -24,7 +24,8 @@ impl From<CoreError> for PyErr {
 
 /// The exception, with the positions of bad elements in its attribute `indices`.
 pub fn exception<'py>(py: Python<'py>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
-    let exception = py.import("trunkline.errors")?.getattr(class_name(error.kind()))?.call1((error.to_string(),))?;
+    let exception =
+        py.import("trunkline.errors")?.getattr(class_name(error.kind()))?.call1((error.to_string(),))?;
     exception.setattr("indices", PyTuple::new(py, error.positions())?)?;
     Ok(exception)
 }

@@ -136,7 +136,12 @@ fn verify_join(
 
 /// Checks a credential on S: A strict, e(A, w + e·g2) = e(C + S, g2).
 #[pyfunction]
-fn check_credential(py: Python<'_>, group: &GroupPublicKey, s_point: &[u8], credential: &[u8]) -> CoreResult<()> {
+fn check_credential(
+    py: Python<'_>,
+    group: &GroupPublicKey,
+    s_point: &[u8],
+    credential: &[u8],
+) -> CoreResult<()> {
     Ok(py.detach(|| Credential::check(&group.0, s_point, credential).map(drop))?)
 }
 
@@ -164,7 +169,11 @@ impl Signer {
     }
 
     /// Signs messages; 464 bytes each.
-    fn sign_batch<'py>(&self, py: Python<'py>, messages: ByteStrings<'py>) -> CoreResult<Bound<'py, PyBytes>> {
+    fn sign_batch<'py>(
+        &self,
+        py: Python<'py>,
+        messages: ByteStrings<'py>,
+    ) -> CoreResult<Bound<'py, PyBytes>> {
         let messages = slices(&messages);
         detached(py, || self.0.sign_batch(&messages, &OsRandom))
     }

@@ -1,7 +1,7 @@
 """The group signature: anonymous to all but the opener, framing nobody (docs/protocol.md, section 5).
 
 Model of Bellare, Shi and Zhang (2005); credential of Camenisch, Drijvers and Lehmann (2016) and Tessaro and
-Zhu (2023). Bases h, h_p, g of G1 are hashed; w = γ·g2 (issuer), Y = ξ·g (opener); in period p, C = g1 + p·h_p.
+Zhu (2023). Bases h, h_p, g of G1 are hashed; w = γ·g2 (issuer), Y = ξ·g (opener); C = g1 + p·h_p.
 
     Join     S = s·h with a proof; A = (γ + e)⁻¹·(C + S), checked by e(A, w + e·g2) = e(C + S, g2)
     Sign     A' = r·A; Ā = r·(C + S) − e·A'; E1 = k·g; E2 = S + k·Y; and a proof of (1/r, e/r, s, k)

@@ -88,7 +88,11 @@ impl MemberSecret {
     ///
     /// # Errors
     /// `Randomness`.
-    pub fn join_proof(&self, context: &JoinContext<'_>, random: &dyn RandomSource) -> Result<[u8; PROOF_SIZE]> {
+    pub fn join_proof(
+        &self,
+        context: &JoinContext<'_>,
+        random: &dyn RandomSource,
+    ) -> Result<[u8; PROOF_SIZE]> {
         let public = self.public_point();
         let challenge = |commitment: &[u8]| context.challenge(&public, commitment);
         Ok(Proof::new(&Bases::new().h, &self.secret, random, "join", challenge)?.encode())
@@ -185,7 +189,8 @@ impl Credential {
             a_point: input::strict_g1(a_point)?,
             e: input::scalar(input::fixed(e, "a scalar has 32 bytes")?)?,
         };
-        let signed = Bases::new().period_point(credential.period) + G1::from_affine(&input::strict_g1(s_point)?);
+        let signed =
+            Bases::new().period_point(credential.period) + G1::from_affine(&input::strict_g1(s_point)?);
         let key = G2::from_affine(&group.w) + G2::generator() * &credential.e;
         let generator = G2::generator().to_affine();
         if pairings_equal((&credential.a_point, &key.to_affine()), (&signed.to_affine(), &generator)) {

@@ -153,19 +153,8 @@ pub(crate) struct Context {
 impl Context {
     fn challenge(&self, points: &[[u8; G1_SIZE]; 7], message: &[u8]) -> Challenge {
         let [a_prime, a_bar, e1, e2, r1, r2, r3] = points;
-        let parts: [&[u8]; 11] = [
-            &self.params_hash,
-            &self.gpk_id,
-            &self.period,
-            a_prime,
-            a_bar,
-            e1,
-            e2,
-            r1,
-            r2,
-            r3,
-            message,
-        ];
+        let parts: [&[u8]; 11] =
+            [&self.params_hash, &self.gpk_id, &self.period, a_prime, a_bar, e1, e2, r1, r2, r3, message];
         Challenge::new("group-sign", &parts)
     }
 }

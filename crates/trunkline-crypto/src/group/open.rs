@@ -182,8 +182,7 @@ pub fn judge(
         OpeningContext::new(verifier.params_hash(), verifier.group().id(), case, carrier_id, message)?;
     let (y, c) = (G1::from_affine(&verifier.group().y), challenge.scalar());
     let commitment = |base: G1, public: G1| base * &response - public * &c;
-    let points =
-        [y, e1, e2, s_point, commitment(verifier.bases().g, y), commitment(e1, e2 - s_point)];
+    let points = [y, e1, e2, s_point, commitment(verifier.bases().g, y), commitment(e1, e2 - s_point)];
     if context.challenge(&points) == challenge {
         Ok(*s_bytes)
     } else {

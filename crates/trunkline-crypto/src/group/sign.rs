@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::join::{Credential, MemberSecret};
 use super::{Bases, Context, GroupPublicKey, PARAMS_HASH, SIGNATURE_SIZE};
-use crate::curve::{G1Affine, Group, Scalar, G1};
+use crate::curve::{G1Affine, Group, Scalar, G1, G1_SIZE};
 use crate::error::Result;
 use crate::fixed_base::FixedBase;
 use crate::input;
@@ -18,7 +18,7 @@ const CHUNK: usize = 16;
 
 /// A member that signs in one period. Holds about 0.7 MB of tables.
 pub struct Signer {
-    context: Context,
+    pub(super) context: Context,
     period: u32,
     secret: Zeroizing<Vec<u8>>,
     s: Scalar,
@@ -32,7 +32,7 @@ pub struct Signer {
 }
 
 /// The secret values of one signature.
-struct Nonces {
+pub(super) struct Nonces {
     r: Scalar,
     k: Scalar,
     t: Scalar,
@@ -61,7 +61,9 @@ impl Signer {
         Ok(Self {
             context: Context { params_hash, gpk_id: *group.id(), period: period.to_be_bytes() },
             period,
-            secret: Zeroizing::new([secret.secret_bytes().as_slice(), &Zeroizing::new(e.to_bytes())[..]].concat()),
+            secret: Zeroizing::new(
+                [secret.secret_bytes().as_slice(), &Zeroizing::new(e.to_bytes())[..]].concat(),
+            ),
             s,
             e,
             s_point: s_point.to_affine(),
@@ -90,7 +92,10 @@ impl Signer {
     pub fn sign_batch(&self, messages: &[&[u8]], random: &dyn RandomSource) -> Result<Vec<u8>> {
         input::check_messages(messages)?;
         let chunks: Vec<Vec<[u8; SIGNATURE_SIZE]>> = pool::install(|| {
-            messages.par_chunks(CHUNK).map(|messages| self.sign_chunk(messages, random)).collect::<Result<_>>()
+            messages
+                .par_chunks(CHUNK)
+                .map(|messages| self.sign_chunk(messages, random))
+                .collect::<Result<_>>()
         })?;
         Ok(chunks.into_iter().flatten().flatten().collect())
     }
@@ -101,28 +106,15 @@ impl Signer {
         messages: &[&[u8]],
         random: &dyn RandomSource,
     ) -> Result<Vec<[u8; SIGNATURE_SIZE]>> {
-        let nonces = messages
-            .iter()
-            .map(|message| self.nonces(message, random))
-            .collect::<Result<Vec<_>>>()?;
+        let nonces =
+            messages.iter().map(|message| self.nonces(message, random)).collect::<Result<Vec<_>>>()?;
         let points: Vec<G1> = nonces.iter().flat_map(|nonces| self.points(nonces)).collect();
         let encoded: Vec<_> = G1::batch_affine(&points).iter().map(G1Affine::encode).collect();
         let signatures = encoded.as_chunks().0.iter().zip(messages).zip(&nonces);
-        Ok(signatures
-            .map(|((points, message), nonces)| {
-                let challenge = self.context.challenge(points, message).scalar();
-                let mut signature = [0; SIGNATURE_SIZE];
-                let scalars = self.responses(nonces, &challenge);
-                let bytes = points.as_flattened().iter().chain(scalars.as_flattened());
-                for (target, byte) in signature.iter_mut().zip(bytes) {
-                    *target = *byte;
-                }
-                signature
-            })
-            .collect())
+        Ok(signatures.map(|((points, message), nonces)| self.respond(points, message, nonces)).collect())
     }
 
-    fn nonces(&self, message: &[u8], random: &dyn RandomSource) -> Result<Nonces> {
+    pub(super) fn nonces(&self, message: &[u8], random: &dyn RandomSource) -> Result<Nonces> {
         let mut hedge = Hedge::new(random, "group-sign", &[&self.secret, &self.context.period, message])?;
         Ok(Nonces {
             r: hedge.scalar(),
@@ -135,7 +127,7 @@ impl Signer {
     }
 
     /// A', Ā, E1, E2, R1, R2, R3.
-    fn points(&self, nonces: &Nonces) -> [G1; 7] {
+    pub(super) fn points(&self, nonces: &Nonces) -> [G1; 7] {
         let Nonces { r, k, t, epsilon, s, blind_k } = nonces;
         let masked_s = self.h_table.multiply(s);
         [
@@ -149,15 +141,28 @@ impl Signer {
         ]
     }
 
-    /// zt, zε, zs, zk.
-    fn responses(&self, nonces: &Nonces, challenge: &Scalar) -> [[u8; 32]; 4] {
+    /// The signature with these points: hashes them and adds zt, zε, zs, zk.
+    pub(super) fn respond(
+        &self,
+        points: &[[u8; G1_SIZE]; 7],
+        message: &[u8],
+        nonces: &Nonces,
+    ) -> [u8; SIGNATURE_SIZE] {
+        let challenge = self.context.challenge(points, message).scalar();
         let t = nonces.r.invert();
-        let respond = |blind: &Scalar, witness: &Scalar| (blind + &(challenge * witness)).to_bytes();
-        [
+        let respond = |blind: &Scalar, witness: &Scalar| (blind + &(&challenge * witness)).to_bytes();
+        let scalars = [
             respond(&nonces.t, &t),
             respond(&nonces.epsilon, &(&self.e * &t)),
             respond(&nonces.s, &self.s),
             respond(&nonces.blind_k, &nonces.k),
-        ]
+        ];
+        let mut signature = [0; SIGNATURE_SIZE];
+        for (target, byte) in
+            signature.iter_mut().zip(points.as_flattened().iter().chain(scalars.as_flattened()))
+        {
+            *target = *byte;
+        }
+        signature
     }
 }

@@ -4,7 +4,9 @@ use core::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{split, Bases, Context, GroupPublicKey, Signature, PARAMS_HASH, PARAMS_HASH_SIZE, SIGNATURE_SIZE};
+use super::{
+    split, Bases, Context, GroupPublicKey, Signature, PARAMS_HASH, PARAMS_HASH_SIZE, SIGNATURE_SIZE,
+};
 use crate::bisection;
 use crate::curve::{pairings_equal, G1Affine, Group, Scalar, G1, G2};
 use crate::error::{Error, Result};
@@ -99,7 +101,9 @@ impl Verifier {
         input::check_same_count(&[messages.len(), signatures.len()])?;
         let period = self.period(period);
         let mut bad = Vec::new();
-        for (index, (messages, signatures)) in messages.chunks(BATCH).zip(signatures.chunks(BATCH)).enumerate() {
+        for (index, (messages, signatures)) in
+            messages.chunks(BATCH).zip(signatures.chunks(BATCH)).enumerate()
+        {
             let found = pool::install(|| self.verify_part(&period, messages, signatures, random))?;
             bad.extend(found.into_iter().map(|(position, error)| (index * BATCH + position, error)));
         }
@@ -145,7 +149,9 @@ impl Verifier {
             &|index| candidates.get(index).is_some_and(|candidate| self.check_one(period, candidate)),
         )?;
         let failing = failing.into_iter().filter_map(|index| positions.get(index).copied());
-        bad.extend(failing.map(|position| (position, Error::signature("the group signature does not verify"))));
+        bad.extend(
+            failing.map(|position| (position, Error::signature("the group signature does not verify"))),
+        );
         bad.sort_unstable_by_key(|(position, _)| *position);
         Ok(bad)
     }
@@ -207,7 +213,8 @@ impl Verifier {
     }
 
     fn pairs(&self, left: &G1, right: &G1) -> bool {
-        let (left, right) = (left.clear_cofactor_vartime().to_affine(), right.clear_cofactor_vartime().to_affine());
+        let (left, right) =
+            (left.clear_cofactor_vartime().to_affine(), right.clear_cofactor_vartime().to_affine());
         pairings_equal((&left, &self.group.w), (&right, &G2::generator().to_affine()))
     }
 }
