@@ -10,7 +10,7 @@ from trunkline.jager.carrier.contribution import ContributionSender
 from trunkline.jager.carrier.credentials import Credentials, load_member_secret
 from trunkline.jager.carrier.join_log import JoinLog
 from trunkline.jager.carrier.label_schedule import LabelSchedule
-from trunkline.jager.carrier.outbox import Outbox
+from trunkline.jager.carrier.outbox import OUTBOX_FILE, Outbox
 from trunkline.jager.carrier.pipeline import Pipeline
 from trunkline.jager.carrier.record_maker import RecordMaker
 from trunkline.jager.carrier.services import Services, open_services
@@ -21,8 +21,6 @@ from trunkline.jager.messages.parameters import PublicParameters, SignedParamete
 from trunkline.service.files import lock_directory
 from trunkline.service.keys import IdentityKey
 from trunkline.telephony.source import CdrSource, load_sources
-
-OUTBOX_FILE = "outbox.sqlite"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from trunkline.jager.carrier.credentials import (
     load_or_make_identity,
     load_or_make_member_secret,
 )
+from trunkline.jager.carrier.outbox import OUTBOX_FILE, Outbox
 from trunkline.jager.carrier.services import open_services
 from trunkline.jager.messages.parameters import SignedParameters
 from trunkline.service.files import lock_directory
@@ -68,6 +69,9 @@ def enroll(config: CarrierConfig, clock: Callable[[], float] = time.time) -> Enr
                 services.membership,
                 clock,
             )
-            return Enrolment(identity.public_key, credentials.join(identity))
+            period = credentials.join(identity)
+            # The agent's first start is then as quick as any: making the tables loads what it never needs.
+            Outbox(config.data_dir / OUTBOX_FILE).close()
+            return Enrolment(identity.public_key, period)
         finally:
             services.close()

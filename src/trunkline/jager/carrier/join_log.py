@@ -53,12 +53,13 @@ class JoinLog:
         if head.size < self._tree.size:
             raise EvidenceError("the join log has become shorter; keep the heads, they prove it")
         entries = self._fetch(self._tree.size, head.size)
+        read = [decode_log_entry(entry) for entry in entries]
         for entry in entries:
             self._tree.append(entry)
         if self._tree.root() != head.root:
             self._tree, self._members = MerkleTree(), {}
             raise EvidenceError("the join log's entries are not those that its signed head names")
-        for issued in map(decode_log_entry, entries):
+        for issued in read:
             if isinstance(issued, IssuanceEntry):
                 known = self._members.get(issued.period, frozenset())
                 self._members[issued.period] = known | {issued.carrier_id}

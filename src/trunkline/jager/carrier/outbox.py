@@ -20,6 +20,9 @@ from trunkline.jager.carrier.packed import split
 from trunkline.jager.carrier.schema import BATCHES, COUNTS, POOL, QUARANTINE, RECEIPTS, SOURCES
 from trunkline.service.database import open_database, storage_errors
 
+OUTBOX_FILE = "outbox.sqlite"
+"""Its name in the carrier's data directory."""
+
 RECEIPTS_KEPT_S = 400 * 86_400
 """Receipts older than this are dropped: longer than any store keeps records."""
 
