@@ -1,0 +1,169 @@
+"""The checks over a trace's evidence, each with a trace that fails it."""
+
+import pytest
+from trace_world import CASE_TEXT, NOW, World, some_carrier
+
+from trunkline.errors import DecodingError, EvidenceError, InputError, SignatureError, TooLargeError
+from trunkline.jager.messages.accountability import BUNDLE_LIMIT, TraceBundle
+from trunkline.jager.messages.authorization import Grant
+from trunkline.jager.messages.record import Record
+from trunkline.jager.validation.evidence import examine, situation_of
+from trunkline.jager.validation.records import Outcome
+from trunkline.jager.validation.validate import validate_trace
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World()
+
+
+@pytest.fixture(scope="module")
+def honest(world):
+    return [world.record("- A B"), world.record("A B D", 1), world.record("B D -")]
+
+
+@pytest.fixture(scope="module")
+def bundle(world, honest):
+    return world.bundle(honest, own="B D -")
+
+
+def test_honest_trace_validates_to_its_path(world, bundle):
+    evidence = examine(bundle, world.parameters)
+    report = validate_trace(situation_of(evidence, members=None))
+    assert [*report.call.carriers] == [some_carrier(name) for name in "ABD"]
+    assert report.call.whole
+    assert evidence.store_faults == ()
+
+
+def test_bundle_survives_its_encoding(bundle, tmp_path):
+    path = tmp_path / "trace.json"
+    path.write_bytes(bundle.encode())
+    assert TraceBundle.load(path) == bundle
+    assert TraceBundle.load(path).digest == bundle.digest
+
+
+def test_bundle_with_an_unknown_field_is_refused(bundle):
+    with pytest.raises(DecodingError, match="surplus"):
+        TraceBundle.decode(bundle.encode().replace(b'"version": 1', b'"version": 1, "surplus": 2', 1))
+
+
+def test_bundle_of_another_version_is_refused(bundle):
+    with pytest.raises(DecodingError, match="version"):
+        TraceBundle.decode(bundle.encode().replace(b'"version": 1', b'"version": 2', 1))
+
+
+def test_oversized_bundle_is_refused_before_it_is_read():
+    with pytest.raises(TooLargeError, match="at most"):
+        TraceBundle.decode(b" " * (BUNDLE_LIMIT + 1))
+
+
+def test_truncated_bundle_is_refused(bundle):
+    with pytest.raises(DecodingError, match="no JSON"):
+        TraceBundle.decode(bundle.encode()[:-10])
+
+
+def test_trace_under_other_parameters_is_refused(world, bundle):
+    other = bundle.model_copy(update={"params_hash": bytes(32)})
+    with pytest.raises(EvidenceError, match="other public parameters"):
+        examine(other, world.parameters)
+
+
+def test_trace_for_another_case_is_refused(world, bundle):
+    case = bundle.case.model_copy(update={"text": CASE_TEXT + "!"})
+    with pytest.raises(EvidenceError, match="case"):
+        examine(bundle.model_copy(update={"case": case}), world.parameters)
+
+
+def test_trace_with_a_label_left_out_is_refused(world, bundle):
+    with pytest.raises(EvidenceError, match="window"):
+        examine(bundle.model_copy(update={"labels": bundle.labels[:-1]}), world.parameters)
+
+
+def test_trace_of_another_time_is_refused(world, bundle):
+    call = bundle.call.model_copy(update={"time_ms": (NOW + 1) * 1000})
+    with pytest.raises(EvidenceError, match="window"):
+        examine(bundle.model_copy(update={"call": call}), world.parameters)
+
+
+def test_label_under_another_key_id_is_refused(world, bundle):
+    first = bundle.labels[0].model_copy(update={"kid": bytes(16)})
+    with pytest.raises(EvidenceError, match="another key"):
+        examine(bundle.model_copy(update={"labels": (first, *bundle.labels[1:])}), world.parameters)
+
+
+def test_other_label_than_the_grants_is_refused(world, bundle):
+    first = bundle.labels[0].model_copy(update={"label": bytes(64)})
+    with pytest.raises(EvidenceError, match="other labels"):
+        examine(bundle.model_copy(update={"labels": (first, *bundle.labels[1:])}), world.parameters)
+
+
+def test_grant_signed_by_somebody_else_is_refused(world, bundle):
+    forged = Grant.decode(bundle.grant).sign(world.keys["store"]).encode()
+    with pytest.raises(SignatureError, match="grant"):
+        examine(bundle.model_copy(update={"grant": forged}), world.parameters)
+
+
+def test_result_without_a_record_is_refused(world, honest, bundle):
+    # The store's answer must be handed in whole: what is left out could be what exonerates.
+    page = bundle.decoded_pages()[0]
+    shorter = type(page)(
+        **{name: getattr(page, name) for name in page.__slots__ if name != "records"},
+        records=page.records[:-1],
+    )
+    for changed, error in ((shorter, SignatureError), (shorter.sign(world.keys["store"]), EvidenceError)):
+        with pytest.raises(error, match=r"retrieval|incomplete"):
+            examine(bundle.model_copy(update={"pages": (changed.encode(),)}), world.parameters)
+
+
+def test_witness_for_another_label_is_refused(world, bundle):
+    # A witness of another epoch decrypts nothing, and would make every record look malformed.
+    first, second = bundle.labels[:2]
+    swapped = (
+        first.model_copy(update={"signature": second.signature}),
+        second.model_copy(update={"signature": first.signature}),
+        *bundle.labels[2:],
+    )
+    with pytest.raises(SignatureError):
+        examine(bundle.model_copy(update={"labels": swapped}), world.parameters)
+
+
+def test_record_with_a_broken_group_signature_is_the_stores_fault(world, honest):
+    broken = Record(honest[0].data[:-1] + bytes([honest[0].data[-1] ^ 1]))
+    evidence = examine(world.bundle([*honest, broken]), world.parameters)
+    assert evidence.store_faults == (world.id_of(broken),)
+    assert len(evidence.records) == 3
+
+
+def test_record_of_a_period_not_in_force_is_the_stores_fault(world, honest):
+    evidence = examine(world.bundle(honest, hour=NOW // 3600 + 24 * 30), world.parameters)
+    assert len(evidence.store_faults) == 3
+
+
+def test_record_that_does_not_decrypt_is_told_apart(world, honest):
+    bad = world.malformed("X")
+    evidence = examine(world.bundle([*honest, bad], own="B D -"), world.parameters)
+    for malformed, outcome in ((False, Outcome.UNDECRYPTABLE), (True, Outcome.MALFORMED)):
+        found = situation_of(evidence, members=None, malformed=malformed).unreadable
+        assert [each.outcome for each in found] == [outcome]
+    report = validate_trace(situation_of(evidence, members=None))
+    assert report.unreadable == (world.id_of(bad),)
+    assert report.call.whole
+
+
+def test_copies_signed_by_others_are_one_record(world, honest):
+    copy = world.seal(honest[0].body, "X")
+    evidence = examine(world.bundle([*honest, copy], own="B D -"), world.parameters)
+    situation = situation_of(evidence, members=None)
+    assert len(situation.records) == 3
+    assert max(len(record.record_ids) for record in situation.records) == 2
+
+
+def test_tolerance_widens_the_window_the_bundle_must_cover(world, bundle):
+    call = bundle.call.model_copy(update={"tolerance_ms": 2000})
+    with pytest.raises(EvidenceError, match="window"):
+        examine(bundle.model_copy(update={"call": call}), world.parameters)
+
+
+def test_garbage_instead_of_a_page_is_refused(world, bundle):
+    with pytest.raises(InputError):
+        examine(bundle.model_copy(update={"pages": (b"garbage",)}), world.parameters)
