@@ -108,7 +108,7 @@ def test_errors_each_has_a_row_with_its_status():
 def test_settings_each_stands_in_the_operating_page():
     classes = list(config_classes())
     assert len(classes) >= 5, "configuration classes are looked for in the wrong place"
-    named = set(re.findall(r"`([a-z_]+)`", OPERATING))
+    named = set(re.findall(r"`\[?([a-z_]+)\]?`", OPERATING))
     missing = {
         f"{one.__name__}.{field}" for one in classes for field in one.model_fields if field not in named
     }
