@@ -19,7 +19,7 @@ _GRANTS = "grants"
 _IDX_START = 14  # version, suite, parameters reference and period stand before the idx
 _IDX_END = _IDX_START + INDEX_SIZE
 _DAY_END = INDEX_SIZE + 4
-_SCAN_CHUNK = 1000
+_LOOKUP_CHUNK = 1000
 
 
 class Candidate(NamedTuple):
@@ -112,7 +112,7 @@ class RocksEngine:
         Raises:
             StorageError: It is in use by another process, damaged, or cannot be made.
         """
-        self._store = KeyValueStore(path, (_RECORDS, _GRANTS))
+        self._store = KeyValueStore(path, {_RECORDS: INDEX_SIZE, _GRANTS: 0})
         self._grants_lock = threading.Lock()
 
     def days_of(self, candidates: Sequence[Candidate], today: int) -> list[int | None]:
@@ -124,9 +124,9 @@ class RocksEngine:
                 keys.append(candidate.idx + _u32(day) + candidate.record_id)
                 owners.append((position, day))
         found: list[int | None] = [None] * len(candidates)
-        for start in range(0, len(keys), _SCAN_CHUNK):
-            values = self._store.get(_RECORDS, keys[start : start + _SCAN_CHUNK])
-            for (position, day), value in zip(owners[start : start + _SCAN_CHUNK], values, strict=True):
+        for start in range(0, len(keys), _LOOKUP_CHUNK):
+            values = self._store.get(_RECORDS, keys[start : start + _LOOKUP_CHUNK])
+            for (position, day), value in zip(owners[start : start + _LOOKUP_CHUNK], values, strict=True):
                 if value is not None and found[position] is None:
                     found[position] = day
         return found
@@ -143,17 +143,10 @@ class RocksEngine:
 
     def keys(self, indices: Sequence[bytes], first_day: int, limit: int) -> list[bytes]:
         """See `RecordEngine`."""
-        found: list[bytes] = []
-        for idx in indices:
-            start, end = idx + _u32(max(first_day, 0)), idx + b"\xff" * (RECORD_KEY_SIZE - INDEX_SIZE + 1)
-            while True:
-                chunk = self._store.scan(_RECORDS, start, end, _SCAN_CHUNK)
-                found.extend(key for key, _ in chunk)
-                if len(found) > limit:
-                    raise TooLargeError(f"there are more than {limit} records; ask for fewer labels at once")
-                if len(chunk) < _SCAN_CHUNK:
-                    break
-                start = chunk[-1][0] + b"\x00"
+        first = _u32(max(first_day, 0))
+        found = self._store.keys_under(_RECORDS, [idx + first for idx in indices], limit + 1)
+        if len(found) > limit:
+            raise TooLargeError(f"there are more than {limit} records; ask for fewer labels at once")
         return found
 
     def get(self, keys: Sequence[bytes]) -> list[StoredRecord | None]:

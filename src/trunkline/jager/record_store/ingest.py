@@ -46,6 +46,9 @@ class RecordVerifier(Protocol):
         ...
 
 
+_Group = tuple[PublicParameters, list[int]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     contribution: Contribution
@@ -167,7 +170,7 @@ class Ingest:
         """
         now = self._clock()
         records = [record for contribution in contributions for record in contribution]
-        rejected, groups = self._sort_out(records, now)  # 1
+        views, rejected, groups = self._sort_out(records, now)  # 1
         candidates: dict[int, Candidate] = {}
         for (params_hash, period), (parameters, positions) in groups.items():
             verifier = self._verifier(params_hash, parameters)
@@ -179,29 +182,30 @@ class Ingest:
             ids = record_ids(params_hash, parameters.gpk_id, b"".join(records[position] for position in good))
             for number, position in enumerate(good):
                 record_id = ids[number * RECORD_ID_SIZE : (number + 1) * RECORD_ID_SIZE]
-                candidates[position] = Candidate(Record(records[position]).idx, record_id, first_day)
+                candidates[position] = Candidate(views[position].idx, record_id, first_day)
         keys = self._store(records, candidates, now)  # 3
         return self._receipts(contributions, keys, rejected, now)  # 4
 
     def _sort_out(
         self, records: Sequence[bytes], now: float
-    ) -> tuple[dict[int, RejectReason], dict[tuple[bytes, int], tuple[PublicParameters, list[int]]]]:
+    ) -> tuple[dict[int, Record], dict[int, RejectReason], dict[tuple[bytes, int], _Group]]:
+        views: dict[int, Record] = {}
         rejected: dict[int, RejectReason] = {}
-        groups: dict[tuple[bytes, int], tuple[PublicParameters, list[int]]] = {}
+        groups: dict[tuple[bytes, int], _Group] = {}
         for position, record in enumerate(records):
             if record[:2] != _VERSION:
                 rejected[position] = RejectReason.VERSION
                 continue
-            view = Record(record)
+            view = views[position] = Record(record)
             parameters = self._acceptance.by_reference(view.params_ref, now)
             if parameters is None:
                 rejected[position] = RejectReason.PARAMS
             elif view.period not in parameters.accepted_periods(now):
                 rejected[position] = RejectReason.PERIOD
             else:
-                group = groups.setdefault((parameters.hash, view.period), (parameters, []))
-                group[1].append(position)
-        return rejected, groups
+                _, positions = groups.setdefault((parameters.hash, view.period), (parameters, []))
+                positions.append(position)
+        return views, rejected, groups
 
     def _store(
         self, records: Sequence[bytes], candidates: dict[int, Candidate], now: float

@@ -8,7 +8,7 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from rocksdict import (
     Options,
     Rdict,
     ReadOptions,
+    SliceTransform,
     WriteBatch,
     WriteOptions,
 )
@@ -47,18 +48,19 @@ class KeyValueStore:
     at the first write after there is room again; reading goes on in the meantime.
     """
 
-    def __init__(self, path: Path, families: Sequence[str]) -> None:
+    def __init__(self, path: Path, families: Mapping[str, int]) -> None:
         """Open the database, making it when it is not there.
 
         Args:
             path: Its directory.
-            families: Names of the families of keys.
+            families: The families of keys by name; for each, the length of the prefix that `keys_under`
+                looks keys up by, or 0.
 
         Raises:
             StorageError: It is in use by another process, damaged, or cannot be made.
         """
         self._path = path
-        self._family_names = tuple(families)
+        self._families = dict(families)
         self._pid = os.getpid()
         self._gate = threading.Condition()
         self._readers = 0
@@ -68,7 +70,7 @@ class KeyValueStore:
         self._database: _Database | None = None
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._database = _Database(path, self._family_names)
+            self._database = _Database(path, self._families)
         except Exception as error:  # rocksdict raises plain Exception for every failure
             raise _storage_error("open", error) from error
 
@@ -78,11 +80,35 @@ class KeyValueStore:
             values: Any = database.families[family].get(list(keys))
             return list(values)
 
+    def keys_under(self, family: str, starts: Sequence[bytes], limit: int) -> list[bytes]:
+        """Return up to `limit` keys: for each start, those of its prefix that are not before it."""
+        found: list[bytes] = []
+        with self._reading("read") as database:
+            prefix_size = self._families[family]
+            options = ReadOptions()
+            options.set_prefix_same_as_start(True)
+            walker = database.families[family].iter(options)
+            try:
+                for start in starts:
+                    walker.seek(start)
+                    while len(found) < limit and walker.valid():
+                        key = walker.key()
+                        if key[:prefix_size] != start[:prefix_size]:
+                            break
+                        found.append(key)
+                        walker.next()
+                    walker.status()
+            finally:
+                del walker  # a traceback would keep it, and with it the database, open
+        return found
+
     def scan(self, family: str, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """Return up to `limit` pairs with start <= key < end, in the order of the keys."""
         found: list[tuple[bytes, bytes]] = []
         with self._reading("read") as database:
-            walker = database.families[family].iter(ReadOptions())
+            options = ReadOptions()
+            options.set_total_order_seek(True)
+            walker = database.families[family].iter(options)
             try:
                 walker.seek(start)
                 while len(found) < limit and walker.valid():
@@ -93,7 +119,7 @@ class KeyValueStore:
                     walker.next()
                 walker.status()
             finally:
-                del walker  # a traceback would keep it, and with it the database, open
+                del walker  # as above
         return found
 
     def last_below(self, family: str, end: bytes) -> tuple[bytes, bytes] | None:
@@ -197,7 +223,7 @@ class KeyValueStore:
                     self._database.close()
                 self._database = None
             try:
-                self._database = _Database(self._path, self._family_names)
+                self._database = _Database(self._path, self._families)
             except Exception as error:
                 raise _storage_error("open", error) from error
             self._write_failed = False
@@ -222,10 +248,11 @@ class KeyValueStore:
 class _Database:
     """The open handles of one database. RocksDB closes only when the last of them is gone."""
 
-    def __init__(self, path: Path, families: Sequence[str]) -> None:
+    def __init__(self, path: Path, families: Mapping[str, int]) -> None:
         cache = Cache(_BLOCK_CACHE)
-        # rocksdict opens what it finds; the default family is always there and stays empty.
-        self.root = Rdict(str(path), _options(cache), {name: _options(cache) for name in families})
+        # The default family is always there and stays empty.
+        options = {name: _options(cache, prefix_size) for name, prefix_size in families.items()}
+        self.root = Rdict(str(path), _options(cache, 0), options)
         self.families = {name: self.root.get_column_family(name) for name in families}
         self.handles = {name: self.root.get_column_family_handle(name) for name in families}
         self.synchronised = WriteOptions()
@@ -249,7 +276,7 @@ class _Database:
         root.close()
 
 
-def _options(cache: Cache) -> Options:
+def _options(cache: Cache, prefix_size: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(create_if_missing=True)
     options.create_missing_column_families(create_missing_cfs=True)
@@ -276,6 +303,9 @@ def _options(cache: Cache) -> Options:
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     table.set_format_version(5)
     options.set_block_based_table_factory(table)
+    if prefix_size:
+        # Filters then also answer, without reading the disk, that nothing is under a prefix.
+        options.set_prefix_extractor(SliceTransform.create_fixed_prefix(prefix_size))
     return options
 
 
