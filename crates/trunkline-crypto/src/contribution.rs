@@ -9,8 +9,6 @@ use crate::random::RandomSource;
 use crate::record;
 use crate::witness::{Encryptor, Plaintext};
 
-const CHUNK: usize = 16;
-
 /// Encrypts and signs; 714 bytes each.
 ///
 /// # Errors
@@ -23,7 +21,7 @@ pub fn contribute_batch(
 ) -> Result<Vec<u8>> {
     let chunks: Vec<Vec<u8>> = pool::install(|| {
         plaintexts
-            .par_chunks(CHUNK)
+            .par_chunks(pool::chunk_size(plaintexts.len()))
             .map(|plaintexts| {
                 record::seal_chunk(signer, &encryptor.encrypt_chunk(plaintexts, random)?, random)
             })

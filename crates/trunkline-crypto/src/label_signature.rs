@@ -23,7 +23,6 @@ pub const LABEL_SIZE: usize = 64;
 /// Bytes of a key id.
 pub const KID_SIZE: usize = 16;
 
-const CHUNK: usize = 8;
 pub(crate) const LABELS: &str = "packed labels have 64 bytes each";
 pub(crate) const KID: &str = "a key id has 16 bytes";
 pub(crate) const WITNESSES: &str = "packed label signatures have 48 bytes each";
@@ -86,7 +85,7 @@ impl AuthorizationKey {
         let labels = input::elements(labels, LABELS)?;
         let chunks: Vec<Vec<u8>> = pool::install(|| {
             labels
-                .par_chunks(CHUNK)
+                .par_chunks(pool::chunk_size(labels.len()))
                 .map(|labels| {
                     let points: Vec<G1> =
                         labels.iter().map(|label| label_point(kid, label) * self.secret.scalar()).collect();

@@ -10,6 +10,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// Most threads that can be asked for.
 pub const MAX_THREADS: usize = 256;
 
+const TASKS_PER_THREAD: usize = 8;
+const MAX_CHUNK: usize = 16;
+
 struct OwnedPool {
     process: u32,
     threads: ThreadPool,
@@ -32,6 +35,13 @@ pub fn set_threads(count: usize) {
 /// Runs `work` in the pool, so that rayon's parallel iterators inside it use the pool's threads.
 pub fn install<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     current().threads.install(work)
+}
+
+/// How many of `count` elements one task of the pool takes: few enough that all threads end at about the same time,
+/// enough that what a task shares between its elements costs little. To be called inside [`install`].
+#[must_use]
+pub fn chunk_size(count: usize) -> usize {
+    count.div_ceil(TASKS_PER_THREAD * rayon::current_num_threads()).clamp(1, MAX_CHUNK)
 }
 
 fn current() -> Arc<OwnedPool> {

@@ -26,7 +26,6 @@ const VERSION: u8 = 1;
 const SUITE: u8 = 1;
 const PARAMS_REF_SIZE: usize = 8;
 const HEADER_SIZE: usize = 2 + PARAMS_REF_SIZE + 4;
-const CHUNK: usize = 16;
 
 pub(crate) const BODIES: &str = "packed record bodies have 236 bytes each";
 const RECORDS: &str = "packed records have 714 bytes each";
@@ -139,7 +138,10 @@ pub fn record_ids(params_hash: &[u8], gpk_id: &[u8], records: &[u8]) -> Result<V
 pub fn seal_batch(signer: &Signer, bodies: &[u8], random: &dyn RandomSource) -> Result<Vec<u8>> {
     let bodies: &[[u8; BODY_SIZE]] = input::elements(bodies, BODIES)?;
     let chunks: Vec<Vec<u8>> = pool::install(|| {
-        bodies.par_chunks(CHUNK).map(|bodies| seal_chunk(signer, bodies, random)).collect::<Result<_>>()
+        bodies
+            .par_chunks(pool::chunk_size(bodies.len()))
+            .map(|bodies| seal_chunk(signer, bodies, random))
+            .collect::<Result<_>>()
     })?;
     Ok(chunks.concat())
 }

@@ -19,7 +19,6 @@ pub const MAX_DETAILS: usize = 1_024;
 
 const CHECK_SIZE: usize = 16;
 const SEALED_SIZE: usize = HOP_SIZE + CHECK_SIZE;
-const CHUNK: usize = 16;
 const HOPS: &str = "packed hops have 60 bytes each";
 
 /// Encrypts to the labels of one key id. Holds prepared lines of vk_T and a table of g2, about 0.3 MB.
@@ -73,7 +72,7 @@ impl Encryptor {
     /// `Randomness`.
     pub fn encrypt_batch(&self, plaintexts: &[Plaintext<'_>], random: &dyn RandomSource) -> Result<Vec<u8>> {
         let chunks: Vec<Vec<[u8; BODY_SIZE]>> = pool::install(|| {
-            let chunks = plaintexts.par_chunks(CHUNK);
+            let chunks = plaintexts.par_chunks(pool::chunk_size(plaintexts.len()));
             chunks.map(|plaintexts| self.encrypt_chunk(plaintexts, random)).collect::<Result<_>>()
         })?;
         Ok(chunks.into_iter().flatten().flatten().collect())

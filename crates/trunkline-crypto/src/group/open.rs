@@ -18,8 +18,6 @@ use crate::transcript::{self, Challenge};
 /// Bytes of an opening: `S ‖ u128(c) ‖ z`.
 pub const OPENING_SIZE: usize = G1_SIZE + PROOF_SIZE;
 
-const CHUNK: usize = 16;
-
 /// What an opening is bound to besides its signature.
 pub struct OpeningContext<'a> {
     params_hash: &'a [u8; 32],
@@ -110,13 +108,14 @@ impl OpenerKey {
     pub fn open_batch(&self, signatures: &[u8]) -> Result<Vec<u8>> {
         let signatures: &[[u8; SIGNATURE_SIZE]] = input::elements(signatures, SIGNATURES)?;
         let chunks: Vec<Vec<u8>> = pool::install(|| {
+            let size = pool::chunk_size(signatures.len());
             signatures
-                .par_chunks(CHUNK)
+                .par_chunks(size)
                 .enumerate()
                 .map(|(index, signatures)| {
                     let points = signatures.iter().enumerate().map(|(offset, signature)| {
                         let (e1, e2) =
-                            encryption(signature).map_err(|error| error.at(index * CHUNK + offset))?;
+                            encryption(signature).map_err(|error| error.at(index * size + offset))?;
                         Ok(e2 - e1 * self.secret.scalar())
                     });
                     let points = points.collect::<Result<Vec<G1>>>()?;

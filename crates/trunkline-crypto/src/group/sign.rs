@@ -14,8 +14,6 @@ use crate::input;
 use crate::pool;
 use crate::random::{Hedge, RandomSource};
 
-const CHUNK: usize = 16;
-
 /// A member that signs in one period. Holds about 0.7 MB of tables.
 pub struct Signer {
     pub(super) context: Context,
@@ -93,7 +91,7 @@ impl Signer {
         input::check_messages(messages)?;
         let chunks: Vec<Vec<[u8; SIGNATURE_SIZE]>> = pool::install(|| {
             messages
-                .par_chunks(CHUNK)
+                .par_chunks(pool::chunk_size(messages.len()))
                 .map(|messages| self.sign_chunk(messages, random))
                 .collect::<Result<_>>()
         })?;
