@@ -1,15 +1,12 @@
 """The pipeline: every row once, whatever fails, and bad rows never take their neighbours along."""
 
-import csv
-import io
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import pytest
 from carrier_miniature import PEER, SELF
+from carrier_rows import expected_idx, label_of, row
 
-from trunkline.crypto.oprf import LabelClient
 from trunkline.crypto.witness_encryption import decrypt_batch
 from trunkline.errors import ProofError, StorageError, UnavailableError
 from trunkline.jager.carrier.hop_of import filing_of
@@ -25,36 +22,6 @@ from trunkline.telephony.numbers import NumberPlan
 from trunkline.telephony.source import CdrSource
 
 STOP = threading.Event()
-
-
-def row(miniature, number: int, *, trunk: str = "peer", age_s: int = 60) -> str:
-    time = _time(miniature.now - age_s + number % 50)
-    columns = [
-        "",
-        "+12025550101",
-        f"+1202555{number:04d}",
-        "default",
-        '"""" <+12025550101>',
-        f"PJSIP/{trunk}-{number:08x}",
-        f"PJSIP/desk-{number:08x}",
-        "Dial",
-        "",
-        time,
-        time,
-        time,
-        "10",
-        "5",
-        "ANSWERED",
-        "DOCUMENTATION",
-        f"unique-{number}",
-    ]
-    line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(columns)
-    return line.getvalue()
-
-
-def _time(unix: float) -> str:
-    return datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 class Room:
@@ -112,23 +79,7 @@ class Room:
         return [Record(item.record) for item in self.outbox.due(1e12, 100_000)]
 
     def expected_idx(self) -> list[bytes]:
-        """What the records must be found under, by asking for the labels once more."""
-        found = []
-        rules = self.miniature.parameters.rules
-        for batch in read_all([self.source]):
-            for record in batch.records:
-                filing = filing_of(record, SELF, rules)
-                keys = self.miniature.parameters.key_for_epoch(filing.epoch)
-                number = list(self.miniature.parameters.keys).index(keys)
-                found.append(
-                    KeyedLabel(keys.kid, _label(self.miniature.keys.labels[number], filing.details)).idx
-                )
-        return sorted(found)
-
-
-def _label(key, details: bytes) -> bytes:
-    blinding = LabelClient(key.public_key).blind_batch([details])
-    return blinding.finalize(*key.evaluate_batch(blinding.elements))
+        return expected_idx(self.miniature, [self.source])
 
 
 @pytest.fixture
@@ -154,7 +105,7 @@ def test_record_decrypts_to_the_hop_under_its_label_and_not_under_another(room):
     filings = []
     for batch in read_all([room.source]):
         filings += [filing_of(record, SELF, room.miniature.parameters.rules) for record in batch.records]
-    labels = [_label(room.miniature.keys.labels[1], filing.details) for filing in filings]
+    labels = [label_of(room.miniature.keys.labels[1], filing.details) for filing in filings]
     by_idx = {record.idx: record for record in room.records()}
     bodies = b"".join(by_idx[KeyedLabel(kid, label).idx].body for label in labels)
     details = [filing.details for filing in filings]
