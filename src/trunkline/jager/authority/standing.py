@@ -68,11 +68,13 @@ class Standing:
             TrunklineError: The parameters or the registry are not acceptable, or the directory is in use.
         """
         parameters = SignedParameters.load(config.parameters, config.root_fingerprint, now=clock())
-        registry = RegistryFile(config.registry, parameters.registry_key)
         resources = ExitStack()
         try:
             directory = config.data_dir / role
             resources.enter_context(lock_directory(directory))
+            registry = RegistryFile(
+                config.registry, parameters.registry_key, serial_file=directory / "registry-serial"
+            )
             nonces = NonceStore(directory / "nonces.sqlite")
             resources.callback(nonces.close)
             verifier = RequestVerifier(parameters.audience(role), registry.key_of, nonces, clock)

@@ -310,11 +310,22 @@ class OpenedRecord(SignedModel):
         return None if self.signer is None else ProviderId(self.signer)
 
 
-class PeriodMembers(SignedModel):
-    """The carriers that the join log has credentials of for one period."""
+class NamedCarrier(SignedModel):
+    """A carrier in whose name records of one period speak, with proof that it had a credential then.
+
+    Attributes:
+        period: The credential period.
+        carrier: The carrier.
+        entry: The join log's entry of a credential issued to it for the period; None if there is none.
+        index: The entry's index.
+        path: The entry's audit path.
+    """
 
     period: _Unsigned32
-    carriers: Annotated[tuple[Bytes16, ...], Field(max_length=100_000)]
+    carrier: Bytes16
+    entry: _LogEntry | None
+    index: _Unsigned64
+    path: Annotated[tuple[Bytes32, ...], Field(max_length=_PATH_LIMIT)]
 
 
 class FindingField(SignedModel):
@@ -339,7 +350,7 @@ class Verdict(SignedModel):
     bundle: TraceBundle
     transcripts: Annotated[tuple[Transcript, ...], Field(min_length=1, max_length=LABELS_LIMIT)]
     log_head: LogHead
-    members: Annotated[tuple[PeriodMembers, ...], Field(max_length=1_000)]
+    named: Annotated[tuple[NamedCarrier, ...], Field(max_length=100_000)]
     signers: Annotated[tuple[SignerEntry, ...], Field(max_length=100_000)]
     openings: Annotated[tuple[OpenedRecord, ...], Field(max_length=_OPENINGS_LIMIT)]
     findings: Annotated[tuple[FindingField, ...], Field(max_length=_OPENINGS_LIMIT)]

@@ -9,7 +9,7 @@ import structlog
 from pydantic import Field, PrivateAttr, model_validator
 
 from trunkline.crypto.ed25519 import SigningKey, check_public_key
-from trunkline.errors import ConflictError, SignatureError, TrunklineError
+from trunkline.errors import ConfigurationError, ConflictError, SignatureError, TrunklineError
 from trunkline.jager.messages.signed_document import (
     Bytes16,
     Bytes32,
@@ -146,17 +146,27 @@ class RegistryFile:
     before stays in force and the refusal is logged, so that a bad file never stops a running service.
     """
 
-    def __init__(self, path: Path, registry_key: bytes) -> None:
+    def __init__(self, path: Path, registry_key: bytes, *, serial_file: Path | None = None) -> None:
         """Read the file for the first time.
+
+        Args:
+            path: The registry.
+            registry_key: The key that the public parameters name.
+            serial_file: Where the highest serial is remembered, so that an older registry, in which a
+                suspended provider may still be active, is refused after a restart, too.
 
         Raises:
             TrunklineError: As `Registry.load`.
+            ConflictError: The registry is older than one that was in force here.
         """
         self._path = path
         self._key = registry_key
+        self._serial_file = serial_file
         self._lock = threading.Lock()
         self._seen = _identity(path)
         self._registry = Registry.load(path, registry_key)
+        _refuse_older(self._registry.serial, _remembered(serial_file))
+        self._remember()
 
     def current(self) -> Registry:
         """Return the registry in force, after a look at the file."""
@@ -166,6 +176,7 @@ class RegistryFile:
                 self._seen = seen
                 try:
                     self._registry = newer_registry(self._registry, Registry.load(self._path, self._key))
+                    self._remember()
                 except TrunklineError as error:
                     _logger.warning("registry file refused", reason=str(error), code=error.code)
             return self._registry
@@ -174,6 +185,17 @@ class RegistryFile:
         """Return the Ed25519 key of an active provider by its identifier in hex, or None."""
         return self.current().key_of(key_id)
 
+    def _remember(self) -> None:
+        if self._serial_file is None or _remembered(self._serial_file) == self._registry.serial:
+            return
+        new = self._serial_file.with_suffix(".new")
+        try:
+            new.write_text(str(self._registry.serial))
+            new.replace(self._serial_file)
+        except OSError as error:
+            # The newer registry is in force all the same; only a restart would not know of it.
+            _logger.warning("registry serial not remembered", reason=error.strerror)
+
 
 def newer_registry(current: Registry, offered: Registry) -> Registry:
     """Return the offered registry if it may replace the current one.
@@ -181,10 +203,7 @@ def newer_registry(current: Registry, offered: Registry) -> Registry:
     Raises:
         ConflictError: Its serial is lower, or is the same for another content.
     """
-    if offered.serial < current.serial:
-        raise ConflictError(
-            f"the registry has serial {offered.serial}, older than {current.serial} which is in force"
-        )
+    _refuse_older(offered.serial, current.serial)
     if offered.serial == current.serial and offered.payload != current.payload:
         raise ConflictError(
             f"there are two registries of serial {offered.serial}: give the newer one a higher"
@@ -198,3 +217,21 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _refuse_older(offered: int, in_force: int) -> None:
+    if offered < in_force:
+        raise ConflictError(
+            f"the registry has serial {offered}, older than {in_force} which was in force: get the newest"
+        )
+
+
+def _remembered(serial_file: Path | None) -> int:
+    if serial_file is None or not serial_file.exists():
+        return 0
+    try:
+        return int(serial_file.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"cannot read the registry's last serial from {serial_file}: remove it to begin anew"
+        ) from error

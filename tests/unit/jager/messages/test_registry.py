@@ -179,6 +179,30 @@ def test_registry_file_that_changes_is_read_again_unless_it_is_older_or_broken(t
     assert file.key_of(BRAVO.hex) is None
 
 
+def test_registry_older_than_one_in_force_is_refused_after_a_restart(tmp_path):
+    # Else a restart with an old file would bring a suspended carrier back.
+    path, serial_file = tmp_path / "registry.json", tmp_path / "serial"
+    write(path, registry(2))
+    file = RegistryFile(path, REGISTRY_KEY.public_key, serial_file=serial_file)
+    write(path, registry(3))
+    assert file.current().serial == 3
+    write(path, registry(2))
+    with pytest.raises(ConflictError, match="serial 2, older than 3"):
+        RegistryFile(path, REGISTRY_KEY.public_key, serial_file=serial_file)
+    write(path, registry(3))
+    assert RegistryFile(path, REGISTRY_KEY.public_key, serial_file=serial_file).current().serial == 3
+    serial_file.write_text("x")
+    with pytest.raises(ConfigurationError, match="remove it to begin anew"):
+        RegistryFile(path, REGISTRY_KEY.public_key, serial_file=serial_file)
+
+
+def test_registry_file_goes_on_when_the_serial_cannot_be_remembered(tmp_path):
+    path = tmp_path / "registry.json"
+    write(path, registry(2))
+    file = RegistryFile(path, REGISTRY_KEY.public_key, serial_file=tmp_path / "missing" / "serial")
+    assert file.current().serial == 2
+
+
 def test_registry_file_that_is_missing_is_a_configuration_error(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot read the registry"):
         RegistryFile(tmp_path / "missing.json", REGISTRY_KEY.public_key)

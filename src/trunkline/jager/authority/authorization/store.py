@@ -36,7 +36,9 @@ REQUESTS = sa.Table(
     sa.Column("salt", sa.LargeBinary),
     sa.Column("log_index", sa.Integer),
     sa.Index("ix_requests_requester_digest", "requester", "digest"),
-    sa.Index("ix_requests_expires_at", "expires_at"),
+    sa.Index("ix_requests_state_expires_at", "state", "expires_at"),
+    # Granted requests are kept for audits; those that still have a body are few.
+    sa.Index("ix_requests_bodies", "expires_at", sqlite_where=sa.text("body IS NOT NULL")),
 )
 """One row a request. `body` holds labels and is kept only while a person decides and until the grant ends."""
 

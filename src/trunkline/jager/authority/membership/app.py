@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Response
 
 from trunkline.crypto.group_signature import IssuerKey
-from trunkline.errors import AuthenticationError, ConfigurationError
+from trunkline.errors import AuthenticationError, ConfigurationError, DecodingError
 from trunkline.jager.authority.membership.admin import DATABASE_NAME, MIGRATIONS
 from trunkline.jager.authority.membership.config import MembershipConfig
 from trunkline.jager.authority.membership.issuing import Membership
@@ -20,6 +20,7 @@ from trunkline.jager.messages.membership import (
     JoinRequest,
     RenewRequest,
 )
+from trunkline.jager.messages.signed_document import read_json
 from trunkline.service.application import authenticated, binary, body_of, create_application
 from trunkline.service.clock import Clock
 from trunkline.service.database import open_database
@@ -57,8 +58,14 @@ def create(config: MembershipConfig, clock: Clock) -> FastAPI:
     sender_id = authenticated(standing.verifier)
 
     @app.post("/v1/join/nonce")
-    def nonce(sender: Annotated[str, Depends(sender_id)]) -> dict[str, str]:
-        """Give a fresh nonce for a join request."""
+    def nonce(
+        sender: Annotated[str, Depends(sender_id)],
+        body: Annotated[bytes, Depends(body_of("application/json"))],
+    ) -> dict[str, str]:
+        """Give a fresh nonce for a join request; the body is an empty JSON object."""
+        standing.check_in_force()
+        if read_json(body, "a nonce request", _MAX_BODY) != {}:
+            raise DecodingError("a nonce request is an empty JSON object")
         return {"nonce": membership.new_nonce(ProviderId.from_hex(sender)).hex()}
 
     @app.post("/v1/join", response_class=Response)

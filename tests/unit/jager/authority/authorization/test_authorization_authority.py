@@ -354,6 +354,16 @@ def test_requester_suspended_before_the_approval_gets_no_grant(human, deployment
     assert human.head().size == 0
 
 
+def test_authorization_past_the_parameters_validity_grants_nothing(human, deployment, problem_of):
+    request = human.request(deployment.alpha)
+    request_id = human.send(deployment.alpha, request).json()["id"]
+    approve(human.config.data_dir, request_id, now=deployment.clock.now)
+    deployment.clock.now = deployment.parameters.not_after
+    for answer in (human.send(deployment.alpha, request), human.poll(deployment.alpha, request_id)):
+        assert problem_of(answer)[:2] == (503, "unavailable")
+    assert human.head().size == 0
+
+
 def test_authorization_with_keys_of_another_deployment_does_not_start(service, deployment):
     deployment.stop()
     other = deployment.directory / "other.key"

@@ -281,6 +281,31 @@ def test_join_nonce_is_used_once_lasts_five_minutes_and_is_one_carriers(
     assert service.send(deployment.alpha, in_time).status_code == 200
 
 
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"a": 1}', b"\xff"])
+def test_nonce_request_that_is_no_empty_object_is_malformed(body, service, deployment, problem_of):
+    answer = deployment.post(
+        service.client, "membership", deployment.alpha, "/v1/join/nonce", body, "application/json"
+    )
+    assert problem_of(answer)[:2] == (400, "malformed")
+
+
+def test_membership_past_the_parameters_validity_issues_nothing(service, deployment, secret, problem_of):
+    service.joined(deployment.alpha, secret)
+    request = service.request(deployment.bravo, MemberSecret.generate())
+    deployment.clock.now = deployment.parameters.not_after
+    nonce = deployment.post(
+        service.client, "membership", deployment.bravo, "/v1/join/nonce", b"{}", "application/json"
+    )
+    answers = (
+        nonce,
+        service.send(deployment.bravo, request),
+        service.renew(deployment.alpha, service.period),
+    )
+    for answer in answers:
+        assert problem_of(answer)[:2] == (503, "unavailable")
+    assert service.head().size == 2
+
+
 def test_nonces_of_one_carrier_are_bounded_and_leave_those_of_others_alone(service, deployment, secret):
     of_bravo = service.nonce(deployment.bravo)
     first = service.nonce(deployment.alpha)

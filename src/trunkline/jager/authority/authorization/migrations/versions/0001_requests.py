@@ -28,7 +28,10 @@ def upgrade() -> None:
         sa.Column("log_index", sa.Integer),
     )
     op.create_index("ix_requests_requester_digest", "requests", ["requester", "digest"])
-    op.create_index("ix_requests_expires_at", "requests", ["expires_at"])
+    op.create_index("ix_requests_state_expires_at", "requests", ["state", "expires_at"])
+    op.create_index(
+        "ix_requests_bodies", "requests", ["expires_at"], sqlite_where=sa.text("body IS NOT NULL")
+    )
     op.create_table(
         "log",
         sa.Column("position", sa.Integer, primary_key=True),
