@@ -115,6 +115,21 @@ def test_settings_each_stands_in_the_operating_page():
     assert not missing, "describe these in docs/operating.md"
 
 
+def test_tests_named_in_the_documents_exist():
+    code = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("crates/**/*.rs")]
+    defined = {name for file in code for name in re.findall(r"\b(?:def|fn) (\w+)\(", file.read_text())}
+    rows = (
+        (ROOT / "docs" / "divergences.md")
+        .read_text()
+        .partition("| tests, for instance |")[2]
+        .splitlines()[2:]
+    )
+    named = [re.findall(r"`(\w+)`", row.split("|")[4]) for row in rows if row.startswith("|")]
+    assert len(named) >= 15
+    assert all(named), "a fault of the prototype without a test"
+    assert {name for names in named for name in names} <= defined
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_each_exists_with_its_options(page):
     for words in commands_shown(page):
