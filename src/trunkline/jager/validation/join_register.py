@@ -3,7 +3,7 @@
 Pure: heads and entries are handed in. What a register holds has been checked against a signed head.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trunkline.crypto.group_signature import verify_join
@@ -17,7 +17,7 @@ from trunkline.telephony.providers import ProviderId
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A carrier's entry: the entry's bytes and its index in the log."""
+    """An entry about a carrier: the entry's bytes and its index in the log."""
 
     carrier: ProviderId
     entry: bytes
@@ -32,7 +32,7 @@ class JoinRegister:
         self._tree = MerkleTree()
         self._entries: list[bytes] = []
         self._by_point: dict[bytes, Member] = {}
-        self._periods: dict[int, set[ProviderId]] = {}
+        self._issued: dict[tuple[int, ProviderId], Member] = {}
         self.head: LogHead | None = None
 
     @property
@@ -71,7 +71,8 @@ class JoinRegister:
         self._entries.extend(entries)
         for offset, (raw, entry) in enumerate(zip(entries, decoded, strict=True)):
             if isinstance(entry, IssuanceEntry):
-                self._periods.setdefault(entry.period, set()).add(entry.carrier_id)
+                found = Member(entry.carrier_id, raw, start + offset)
+                self._issued.setdefault((entry.period, entry.carrier_id), found)
             else:
                 request = entry.request
                 self._by_point.setdefault(request.s_point, Member(request.carrier_id, raw, start + offset))
@@ -80,9 +81,9 @@ class JoinRegister:
         """Whose S this is; None if it stands in no entry."""
         return self._by_point.get(s_point)
 
-    def members(self, periods: Iterable[int]) -> Mapping[int, frozenset[ProviderId]]:
-        """The carriers that credentials were issued to, for each of the periods."""
-        return {period: frozenset(self._periods.get(period, ())) for period in periods}
+    def credential_of(self, period: int, carrier: ProviderId) -> Member | None:
+        """The entry of a credential that was issued to a carrier for a period; None if there is none."""
+        return self._issued.get((period, carrier))
 
     def proof(self, index: int) -> tuple[bytes, ...]:
         """The audit path of an entry in the log of the last head's size."""
@@ -119,4 +120,19 @@ def read_join_entry(data: bytes) -> JoinEntry:
         raise EvidenceError(f"a member's join log entry cannot be read: {error}") from error
     if not isinstance(entry, JoinEntry):
         raise EvidenceError("a member's join log entry is no joining")
+    return entry
+
+
+def read_issuance_entry(data: bytes) -> IssuanceEntry:
+    """Read an entry that must be the issuance of a credential.
+
+    Raises:
+        EvidenceError: It is something else.
+    """
+    try:
+        entry = decode_log_entry(data)
+    except TrunklineError as error:
+        raise EvidenceError(f"a credential's join log entry cannot be read: {error}") from error
+    if not isinstance(entry, IssuanceEntry):
+        raise EvidenceError("a credential's join log entry is no issuance")
     return entry

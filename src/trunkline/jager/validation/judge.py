@@ -4,7 +4,8 @@
 2. Its evidence passes every check of `evidence.examine`.
 3. Every label is the VOPRF of the call's details at its epoch: the transcripts repeat its evaluation.
 4. A disavowal is signed by the carrier that the registry has the key of, about this call and case.
-5. The join log's head is signed; every signer's entry is a valid joining and stands in that log.
+5. The join log's head is signed; every signer's entry is a valid joining and stands in that log, and so do
+   the credentials of those in whose name records speak.
 6. Every opening is a proof, for this case, this record and this signer, and leads to the signer's S.
 7. Exactly those records were opened that the rules allow, each for the reason that is given.
 8. The findings are those that follow.
@@ -18,7 +19,7 @@ from typing import Any
 
 from trunkline.crypto.group_signature import judge_opening
 from trunkline.crypto.oprf import verify_transcript
-from trunkline.errors import CryptoError, EvidenceError, InputError
+from trunkline.errors import EvidenceError, TrunklineError
 from trunkline.jager.messages.accountability import (
     DisavowalStatement,
     FindingField,
@@ -33,7 +34,11 @@ from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.registry import Registry
 from trunkline.jager.messages.signed_document import SignedDocument
 from trunkline.jager.validation.evidence import Evidence, call_details, examine, situation_of
-from trunkline.jager.validation.join_register import check_join_entry, read_join_entry
+from trunkline.jager.validation.join_register import (
+    check_join_entry,
+    read_issuance_entry,
+    read_join_entry,
+)
 from trunkline.jager.validation.opening_plan import Plan, plan_claims, plan_names, plan_report
 from trunkline.jager.validation.report import ValidationReport
 from trunkline.jager.validation.validate import validate_trace
@@ -131,9 +136,7 @@ def judge(document: bytes, parameters: PublicParameters, registry: Registry) -> 
     # 6.
     signers = _check_openings(verdict, evidence, points, parameters)
     # 7.
-    members = {each.period: frozenset(map(ProviderId, each.carriers)) for each in verdict.members}
-    if set(members) != {period for period, _ in evidence.claimed_members()}:
-        raise EvidenceError("the verdict does not say who the members of the records' periods were")
+    members = _check_named(verdict, evidence)
     report = validate_trace(situation_of(evidence, members=members, malformed=True))
     plan = derive_plan(verdict, evidence, report, signers)
     if plan != {each.record_id: each.reason for each in verdict.openings}:
@@ -234,17 +237,37 @@ def _check_signers(
         known = registry.by_id(entry.request.carrier_id)
         if known is None or known.key != entry.request.identity_key:
             raise EvidenceError("a signer joined with another identity key than the registry has for it")
-        try:
-            verify_inclusion(
-                signer.entry, signer.index, verdict.log_head.size, signer.path, verdict.log_head.root
-            )
-        except (EvidenceError, CryptoError, InputError) as error:
-            raise EvidenceError("a signer's entry is not in the join log of the verdict's head") from error
+        _check_inclusion(verdict, signer.entry, signer.index, signer.path)
         points.setdefault(signer.carrier, set()).add(entry.request.s_point)
     used = {each.signer for each in verdict.openings if each.signer is not None}
     if used != set(points) or len(verdict.signers) != sum(map(len, points.values())):
         raise EvidenceError("the verdict's signers are not exactly those of its openings")
     return points
+
+
+def _check_named(verdict: Verdict, evidence: Evidence) -> dict[int, frozenset[ProviderId]]:
+    """Check who held a credential of those in whose name records speak; return them by period."""
+    pairs = [(each.period, ProviderId(each.carrier)) for each in verdict.named]
+    if pairs != sorted(evidence.claimed_members()):
+        raise EvidenceError("the verdict does not say of every carrier with a record whether it is a member")
+    members: dict[int, frozenset[ProviderId]] = {period: frozenset() for period, _ in pairs}
+    for each, (period, carrier) in zip(verdict.named, pairs, strict=True):
+        if each.entry is None:
+            continue
+        entry = read_issuance_entry(each.entry)
+        if (entry.period, entry.carrier_id) != (period, carrier):
+            raise EvidenceError("a credential's join log entry is another carrier's, or of another period")
+        _check_inclusion(verdict, each.entry, each.index, each.path)
+        members[period] |= {carrier}
+    return members
+
+
+def _check_inclusion(verdict: Verdict, entry: bytes, index: int, path: tuple[bytes, ...]) -> None:
+    head = verdict.log_head
+    try:
+        verify_inclusion(entry, index, head.size, path, head.root)
+    except TrunklineError as error:
+        raise EvidenceError("an entry is not in the join log of the verdict's head") from error
 
 
 def _check_openings(
@@ -290,8 +313,9 @@ def _claimed(verdict: Verdict) -> list[str]:
     said = [
         "what a hop says is the word of its signer, who may err or lie about neighbours",
         "when records were accepted, and how often the call was looked up before, is the record store's word",
-        "which carriers held no credential is the accountability authority's word, until the log is compared",
     ]
+    if any(each.entry is None for each in verdict.named):
+        said.append("that a carrier held no credential is the authority's word, until the log is compared")
     if any(each.signer is None for each in verdict.openings):
         said.append("that a signer's S is in no join log is the authority's word, until the log is compared")
     if verdict.bundle.own is not None:

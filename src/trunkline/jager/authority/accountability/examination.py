@@ -15,13 +15,18 @@ import structlog
 from trunkline.crypto.transcript import H
 from trunkline.errors import EvidenceError, PolicyError
 from trunkline.jager.authority.accountability.config import AccountabilityConfig
-from trunkline.jager.authority.accountability.opening import Opened, Opener, signer_entries
+from trunkline.jager.authority.accountability.opening import (
+    Opened,
+    Opener,
+    members_of,
+    named_carriers,
+    signer_entries,
+)
 from trunkline.jager.authority.accountability.sources import Evaluate, JoinLogReader
 from trunkline.jager.authority.accountability.store import Kind, Occasion, OpeningsStore
 from trunkline.jager.messages.accountability import (
     Disavowal,
     DisavowalStatement,
-    PeriodMembers,
     Report,
     TraceBundle,
     Transcript,
@@ -146,8 +151,8 @@ class Accountability:
             if register.head is None:
                 raise EvidenceError("the join log has no head")
             head = register.head
-            members = register.members(sorted({period for period, _ in evidence.claimed_members()}))
-            validated = validate_trace(situation_of(evidence, members=members, malformed=True))
+            named = named_carriers(evidence, register)
+            validated = validate_trace(situation_of(evidence, members=members_of(named), malformed=True))
             # 5.
             plan, opened = self._open(matter, validated, register)
             chain = self.store.log_openings(matter.occasion, plan)
@@ -164,10 +169,7 @@ class Accountability:
             bundle=matter.bundle,
             transcripts=matter.transcripts,
             log_head=head,
-            members=tuple(
-                PeriodMembers(period=period, carriers=tuple(sorted(each.value for each in carriers)))
-                for period, carriers in members.items()
-            ),
+            named=named,
             signers=signers,
             openings=self.opener.prove(evidence, opened, plan),
             findings=derive_findings(evidence, validated, opened.signers, plan, disavowing=disavowing),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trunkline.crypto.group_signature import OpenerKey
-from trunkline.jager.messages.accountability import OpenedRecord, OpeningReason, SignerEntry
+from trunkline.jager.messages.accountability import NamedCarrier, OpenedRecord, OpeningReason, SignerEntry
 from trunkline.jager.validation.evidence import Evidence
 from trunkline.jager.validation.join_register import JoinRegister, Member
 from trunkline.jager.validation.judge import NOBODY
@@ -82,3 +82,29 @@ def signer_entries(opened: Opened, register: JoinRegister) -> tuple[SignerEntry,
         SignerEntry(carrier=member.carrier.value, entry=member.entry, index=index, path=register.proof(index))
         for index, member in sorted(members.items())
     )
+
+
+def named_carriers(evidence: Evidence, register: JoinRegister) -> tuple[NamedCarrier, ...]:
+    """For everybody in whose name records speak, the entry of the credential for their period."""
+    found = []
+    for period, carrier in sorted(evidence.claimed_members()):
+        member = register.credential_of(period, carrier)
+        found.append(
+            NamedCarrier(
+                period=period,
+                carrier=carrier.value,
+                entry=None if member is None else member.entry,
+                index=0 if member is None else member.index,
+                path=() if member is None else register.proof(member.index),
+            )
+        )
+    return tuple(found)
+
+
+def members_of(named: tuple[NamedCarrier, ...]) -> dict[int, frozenset[ProviderId]]:
+    """The members by period, among those in whose name records speak."""
+    members: dict[int, frozenset[ProviderId]] = {each.period: frozenset() for each in named}
+    for each in named:
+        if each.entry is not None:
+            members[each.period] |= {ProviderId(each.carrier)}
+    return members
