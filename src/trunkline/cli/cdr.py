@@ -2,17 +2,18 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, TextColumn
 from rich.table import Table
 
+from trunkline.cli.output import bar, console, paper, print_json
 from trunkline.errors import ConfigurationError, TrunklineError
 from trunkline.telephony.doctor import Sample
 from trunkline.telephony.follow import Follower
+from trunkline.telephony.model import CallRecord
 from trunkline.telephony.readers.field_map import load_field_map, shipped_maps
 from trunkline.telephony.source import CdrSource, load_sources, read_toml, source_from_table
 
@@ -71,12 +72,12 @@ def inspect(
         sample = _read(chosen)
     except TrunklineError as error:
         if as_json:
-            print(json.dumps({"error": error.code, "message": str(error)}))
-        Console(stderr=True).print(f"[red]error[/red] {error.code}: {error}", highlight=False)
+            print_json({"error": error.code, "message": str(error)})
+        console.print(f"error {error.code}: {error}", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
     report = _report(chosen, sample, unverified=unverified)
     if as_json:
-        print(json.dumps(report))
+        print_json(report)
     else:
         _print(report)
 
@@ -137,13 +138,11 @@ def _read(source: CdrSource) -> Sample:
     sample = Sample()
     follower = Follower(source)
     now_us = time.time_ns() // 1000
-    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,.0f} rows"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("reading", total=None)
+    with bar("reading rows", None) as progress:
         while True:
             batch = follower.poll(now_us, finish=True)
             sample.add(batch)
-            progress.update(task, completed=sample.rows)
+            progress.set(sample.rows)
             if not batch.more:
                 return sample
 
@@ -164,13 +163,28 @@ def _report(source: CdrSource, sample: Sample, *, unverified: bool) -> dict[str,
         "rejects": dict(sample.rejects.most_common()),
         "warnings": dict(sample.warnings.most_common()),
         "unknown_trunks": dict(sample.unknown_trunks.most_common()),
+        "examples": [_example(record) for record in sample.first],
+    }
+
+
+def _example(record: CallRecord) -> dict[str, Any]:
+    """Say of a call what shows whether it was read rightly, and no number."""
+    moment = datetime.fromtimestamp(record.arrival_us / 1_000_000, UTC)
+    access = f"customer {record.customer}" if record.customer else "own access line"
+    ended = "released here" if record.released_here else "own subscribers"
+    return {
+        "row": f"{record.location.file}:{record.location.line}",
+        "utc": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": record.time_kind.value,
+        "from": record.previous.hex if record.previous else access,
+        "to": record.next.hex if record.next else ended,
+        "answered": record.answered,
     }
 
 
 def _print(report: dict[str, Any]) -> None:
-    console = Console()
     if not report["verified"]:
-        console.print("[yellow]verified = false[/yellow]: this field map was never run on real files")
+        paper.print("[yellow]verified = false[/yellow]: this field map was never run on real files")
     counts = Table(title="rows → calls → records")
     counts.add_column("what")
     counts.add_column("count", justify="right")
@@ -185,7 +199,7 @@ def _print(report: dict[str, Any]) -> None:
         "released_here",
     ):
         counts.add_row(name.replace("_", " "), f"{report[name]:,}")
-    console.print(counts)
+    paper.print(counts)
     for title, key in (("skipped", "skipped"), ("refused", "rejects"), ("taken, but in doubt", "warnings")):
         if report[key]:
             reasons = Table(title=title)
@@ -193,15 +207,20 @@ def _print(report: dict[str, Any]) -> None:
             reasons.add_column("rows", justify="right")
             for reason, count in report[key].items():
                 reasons.add_row(reason, f"{count:,}")
-            console.print(reasons)
+            paper.print(reasons)
+    if report["examples"]:
+        calls = Table(title="the first calls")
+        for name in report["examples"][0]:
+            calls.add_column(name, overflow="fold")
+        for example in report["examples"]:
+            calls.add_row(*(str(value) for value in example.values()))
+        paper.print(calls)
     if report["unknown_trunks"]:
-        console.print(
-            "Trunks in no table. Say who is behind each: a provider under \\[trunks]; own customers"
-        )
-        console.print(
+        paper.print("Trunks in no table. Say who is behind each: a provider under \\[trunks]; own customers")
+        paper.print(
             '("customer:NAME") or "subscribers" under \\[access]. To begin with:\n\n\\[trunks]',
             highlight=False,
         )
         for trunk, count in report["unknown_trunks"].items():
             line = f'{json.dumps(trunk)} = "unlisted:NAME"   # met by {count:,} calls'
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            paper.print(line, markup=False)

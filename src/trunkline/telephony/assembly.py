@@ -25,7 +25,10 @@ UNKNOWN_INCOMING = "the incoming trunk is in no table: list it under trunks or a
 UNKNOWN_OUTGOING = "the outgoing trunk is in no table: list it under trunks or access"
 NO_INCOMING = "the row names no incoming trunk: no neighbour can be told"
 NO_OUTGOING = "the call was answered, but no row names the outgoing trunk: no neighbour can be told"
+READY_LIMIT = 2_000
+"""How many rows wait before calls that lack nothing but time are released."""
 PENDING_LIMIT = 20_000
+"""How many rows wait before any call is released."""
 _TOUCHING_US = 1_000_000
 _SENT_E164 = NumberPlan(style="e164", region="US")
 
@@ -44,7 +47,7 @@ class PendingCall:
 
 
 class Assembler:
-    """Holds rows until their call is complete. What it holds is bounded by `PENDING_LIMIT` rows.
+    """Holds rows until their call is complete, `PENDING_LIMIT` rows at most.
 
     Args:
         source: The source whose rows these are.
@@ -74,14 +77,20 @@ class Assembler:
         """
         released = [key for key, call in self._pending.items() if finish or self._is_complete(call, now_us)]
         calls = [self._take(key) for key in released[:limit]]
-        if self._rows > PENDING_LIMIT:
-            # Memory is bounded: first calls that lack nothing but time, then simply the oldest.
-            for only_ready in (True, False):
-                for key in list(self._pending):
-                    if self._rows <= PENDING_LIMIT // 2 or len(calls) >= limit:
-                        break
-                    if not only_ready or self._is_ready(self._pending[key]):
-                        calls.append(self._take(key))
+        # Memory and the stored state are bounded: rows of one call are written next to each other, so in a
+        # long file nothing of a call follows when many other rows did.
+        for bound, only_ready in ((READY_LIMIT, True), (PENDING_LIMIT, False)):
+            if self._rows > bound:
+                calls += self._make_room(bound // 2, limit - len(calls), only_ready=only_ready)
+        return calls
+
+    def _make_room(self, bound: int, limit: int, *, only_ready: bool) -> list[list[Row]]:
+        calls: list[list[Row]] = []
+        for key in list(self._pending):
+            if self._rows <= bound or len(calls) >= limit:
+                break
+            if not only_ready or self._is_ready(self._pending[key]):
+                calls.append(self._take(key))
         return calls
 
     def _is_complete(self, call: PendingCall, now_us: int) -> bool:

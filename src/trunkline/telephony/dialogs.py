@@ -18,6 +18,8 @@ from trunkline.telephony.source import CdrSource
 _SECOND_US = 1_000_000
 _LONGEST_RINGING_US = 300 * _SECOND_US
 _ORPHAN_US = 60 * _SECOND_US
+# Rows that were written in one second are read within this much of each other.
+_DISORDER_US = 10 * _SECOND_US
 
 
 class DialogAssembler(Assembler):
@@ -31,10 +33,12 @@ class DialogAssembler(Assembler):
         super().__init__(source)
         self._start_expected = source.time is TimeKind.ARRIVAL
         self._hold_us = source.hold_minutes * 60 * _SECOND_US
+        self._newest_us = 0
         self._times: deque[tuple[int, Row]] = deque(maxlen=PENDING_LIMIT)
 
     def add(self, row: Row, now_us: int) -> None:
         """Take a row in."""
+        self._newest_us = max(self._newest_us, row.end_us or 0)
         if row.kind is RowKind.TIMES and not row.join:
             # Times of a failed call cannot be told apart: nothing else is written when such a call ends.
             if row.answered:
@@ -56,16 +60,22 @@ class DialogAssembler(Assembler):
         waited_us = now_us - call.touched_us
         if not any(row.kind is RowKind.ATTEMPT for row in call.rows):
             return waited_us >= _ORPHAN_US
-        return waited_us >= (self._settle_us if self._is_ready(call) else self._hold_us)
+        ended = any(row.kind is RowKind.END for row in call.rows)
+        return waited_us >= (self._settle_us if ended or self._is_ready(call) else self._hold_us)
 
     def _is_ready(self, call: PendingCall) -> bool:
-        kinds = {row.kind for row in call.rows}
-        answered = any(row.answered for row in call.rows if row.kind is RowKind.ATTEMPT)
-        if RowKind.ATTEMPT not in kinds:
+        attempts = [row for row in call.rows if row.kind is RowKind.ATTEMPT]
+        if not attempts:
             return False
-        if not answered or not self._start_expected or RowKind.TIMES in kinds or RowKind.END in kinds:
+        if not self._start_expected or not any(row.answered for row in attempts):
             return True
-        return any(row.start_us is not None for row in call.rows)
+        if any(row.start_us is not None for row in call.rows):
+            return True
+        return any(row.kind is RowKind.END and self._lies_behind(row) for row in call.rows)
+
+    def _lies_behind(self, end: Row) -> bool:
+        """Tell whether later rows show that all that was written with a hang-up has been read."""
+        return self._newest_us - (end.end_us or 0) > _DISORDER_US
 
     def _join_times(self, now_us: int, *, finish: bool) -> None:
         waiting = sorted(
@@ -73,7 +83,7 @@ class DialogAssembler(Assembler):
             key=lambda pair: (pair[0].end_us, pair[0].order),
         )
         for end, call in waiting:
-            if not finish and now_us - call.touched_us < self._settle_us:
+            if not (finish or now_us - call.touched_us >= self._settle_us or self._lies_behind(end)):
                 # Its times may not have been read yet; later hang-ups must not take them.
                 break
             answer_us = min(

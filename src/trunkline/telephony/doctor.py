@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trunkline.telephony.follow import Batch
-from trunkline.telephony.model import Attempt, TimeKind
+from trunkline.telephony.model import Attempt, CallRecord, TimeKind
 from trunkline.telephony.numbers import PartyKind
 from trunkline.telephony.providers import ProviderId
 from trunkline.telephony.source import CdrSource
@@ -22,6 +22,7 @@ _FUTURE_SLACK_US = 5_000_000
 _HOUR_US = 3_600_000_000
 _ZONE_SLACK_US = 300_000_000
 _LONGEST_ZONE_HOURS = 14
+_EXAMPLES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Sample:
-    """What a reading of one source brought, counted; it holds no call.
+    """What a reading of one source brought, counted.
 
     Attributes:
         rows: Lines or rows read.
@@ -60,7 +61,8 @@ class Sample:
         released_here: Of these, calls that ended at this carrier without a next hop.
         latest_us: Time of the newest call, if there is one.
         neighbours: Providers that calls came from or went to.
-        modified_us: When the newest file was last written, if the caller knows.
+        modified_us: When the newest file was last written; 0 if there is none.
+        first: The first few records, as examples.
     """
 
     rows: int = 0
@@ -77,7 +79,8 @@ class Sample:
     released_here: int = 0
     latest_us: int | None = None
     neighbours: set[ProviderId] = field(default_factory=set)
-    modified_us: int | None = None
+    modified_us: int = 0
+    first: list[CallRecord] = field(default_factory=list)
 
     def add(self, batch: Batch) -> None:
         """Count a batch in."""
@@ -87,7 +90,9 @@ class Sample:
         self.rejects.update(reject.reason for reject in batch.rejects)
         self.warnings.update(warning.reason for warning in batch.warnings)
         self.unknown_trunks.update(batch.unknown_trunks)
+        self.modified_us = batch.modified_us
         self.records += len(batch.records)
+        self.first += batch.records[: _EXAMPLES - len(self.first)]
         for record in batch.records:
             self.answered += record.answered
             self.withheld += record.src.kind is PartyKind.WITHHELD
@@ -181,7 +186,8 @@ def _check_clock(name: str, sample: Sample, now_us: int) -> list[Finding]:
                 "check time_zone, clock_offset_ms, and the clocks of the switch and this machine (NTP)",
             )
         )
-    if sample.modified_us is None:
+    if now_us - sample.modified_us > _HOUR_US:
+        # Nobody writes to the file now; when it was last written says when it was copied, or little more.
         return findings
     behind_us = sample.modified_us - latest_us
     hours = round(behind_us / _HOUR_US)

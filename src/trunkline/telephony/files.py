@@ -5,6 +5,7 @@ same inode cut short, the rest of the old content is looked for beside it, under
 it, and read to its end before the new file is begun.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -101,6 +102,15 @@ def matching_paths(patterns: tuple[str, ...]) -> list[str]:
     if len(paths) > _FILE_LIMIT:
         raise CdrError(TOO_MANY_FILES)
     return list(paths)
+
+
+def newest_change_us(paths: list[str]) -> int:
+    """Return when the newest of some files was last written, microseconds since 1970; 0 if there is none."""
+    newest_ns = 0
+    for path in paths:
+        with contextlib.suppress(OSError):
+            newest_ns = max(newest_ns, Path(path).stat().st_mtime_ns)
+    return newest_ns // 1000
 
 
 def refresh(followed: list[FollowedFile], paths: list[str]) -> tuple[list[FollowedFile], list[Reject]]:

@@ -14,7 +14,14 @@ from typing import Any, Self
 
 from trunkline.errors import CdrError, StorageError
 from trunkline.telephony.assembly import CallBuilder
-from trunkline.telephony.files import FollowedFile, Item, matching_paths, read_items, refresh
+from trunkline.telephony.files import (
+    FollowedFile,
+    Item,
+    matching_paths,
+    newest_change_us,
+    read_items,
+    refresh,
+)
 from trunkline.telephony.model import CallRecord, Reject
 from trunkline.telephony.readers.accounting import AccountingReader
 from trunkline.telephony.readers.base import Position, Skip
@@ -102,6 +109,7 @@ class Batch:
         warnings: Rows that were taken although something about them is in doubt.
         skipped: How many rows told of no call, by reason.
         unknown_trunks: Trunks that are in no table, with how often calls met them.
+        modified_us: When the newest of the source's files was last written; 0 if there is none.
         calls: How many calls were put together.
         more: More can be read at once.
     """
@@ -113,6 +121,7 @@ class Batch:
     warnings: list[Reject] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
     unknown_trunks: dict[str, int] = field(default_factory=dict)
+    modified_us: int = 0
     calls: int = 0
     more: bool = False
 
@@ -138,6 +147,7 @@ class Follower:
         self._files = [FollowedFile.from_json(values) for values in state.files]
         self._tables = [FollowedTable.from_json(values) for values in state.tables]
         self._told = set(state.told)
+        self._modified_us = 0
         self._assembler.restore(state.pending)
 
     def poll(self, now_us: int, *, limit: int = ROWS_PER_POLL, finish: bool = False) -> Batch:
@@ -180,6 +190,7 @@ class Follower:
             warnings=warnings,
             skipped=skipped,
             unknown_trunks=unknown_trunks,
+            modified_us=self._modified_us,
             calls=len(calls),
             more=more or (finish and self._assembler.waiting > 0),
         )
@@ -197,6 +208,7 @@ class Follower:
         except CdrError as error:
             rejects.append(Reject(self._source.paths[0], 0, str(error)))
             return ()
+        self._modified_us = newest_change_us(paths)
         if not paths:
             rejects.append(Reject(self._source.paths[0], 0, "no file matches: check the source's paths"))
         streams: list[Iterator[Item | TableItem]]

@@ -32,6 +32,7 @@ _CUSTOM_LAYOUTS = (
 )
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _SAMPLE_ROWS = 50
+_ANY_REGION = "US"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,9 @@ def _carrier(entry: Any, path: Path, resolve: Callable[[str], ProviderId]) -> La
     else:
         raise ConfigurationError(f"{where}: the switch is neither Asterisk nor Kamailio")
     table["number_plan"] = number_plan(
-        str(entry.get("number_format", "")), str(entry.get("default_region", "")), where
+        str(entry.get("number_format", "")),
+        str(entry.get("default_region", "")),
+        where,
     )
     table["trunks"] = entry.get("trunks", {})
     table["access"] = entry.get("access", {})
@@ -114,7 +117,8 @@ def number_plan(wording: str, region: str, where: str) -> dict[str, str]:
         raise ConfigurationError(f"{where}: number_format is not understood")
     return {
         "style": style,
-        "region": region,
+        # Without national numbers the region plays no part.
+        "region": region or (_ANY_REGION if style.startswith("e164") else ""),
         "international_prefix": (foreign[1] or foreign[2]) if foreign else "",
     }
 

@@ -327,6 +327,24 @@ def test_followed_hang_up_waits_until_its_own_times_are_read(proxy):
     assert {record.location.line: record.arrival_us for record in records} == {2: NOON, 3: NOON + 25 * SECOND}
 
 
+def test_long_backlog_keeps_few_rows_waiting_and_finds_every_start(proxy, monkeypatch):
+    # 400 calls, three at a time, each answered after 2 s and hung up after 7 s; all read at one moment.
+    monkeypatch.setattr("trunkline.telephony.assembly.READY_LIMIT", 60)
+    monkeypatch.setattr("trunkline.telephony.assembly.PENDING_LIMIT", 400)
+    starts = range(0, 1200, 3)
+    answers = [(start + 2, event(0, start + 2, callid=str(start))) for start in starts]
+    ends = [(start + 7, event(0, start + 7, method="BYE", callid=str(start))) for start in starts]
+    rows = [row for _, row in sorted(answers + ends)]
+    proxy.acc(*(f"{number}{row[1:]}" for number, row in enumerate(rows, 1)))
+    proxy.times(*((number, start, start + 7) for number, start in enumerate(starts, 1)), callid=False)
+    follower = Follower(proxy.source())
+    batches = [follower.poll(0, limit=50) for _ in range(30)]
+    assert max(len(batch.state.pending) for batch in batches) < 150
+    batches += poll_to_end(follower, 0, finish=True)
+    records = [record for batch in batches for record in batch.records]
+    assert sorted(record.arrival_us for record in records) == [NOON + start * SECOND for start in starts]
+
+
 def test_hang_up_of_a_call_seen_before_is_dropped(proxy):
     follower = follow(proxy, time="answer")
     proxy.acc(event(1, 20))
@@ -336,6 +354,15 @@ def test_hang_up_of_a_call_seen_before_is_dropped(proxy):
     follower.poll(3 * SECOND)
     batch = follower.poll(100 * SECOND)
     assert (batch.records, batch.rejects, batch.state.pending) == ([], [], ())
+
+
+def test_rows_of_calls_that_lack_something_are_bounded_too(proxy, monkeypatch):
+    monkeypatch.setattr("trunkline.telephony.assembly.PENDING_LIMIT", 40)
+    proxy.acc(*(event(number, 20, callid=str(number)) for number in range(100)))
+    follower = Follower(proxy.source())
+    batches = [follower.poll(0, limit=10) for _ in range(11)]
+    assert max(len(batch.state.pending) for batch in batches) <= 50
+    assert sum(len(batch.records) for batch in batches) >= 60
 
 
 # --- SQLite -------------------------------------------------------------------------------------------

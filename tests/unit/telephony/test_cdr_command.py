@@ -43,6 +43,17 @@ def test_inspect_json_counts_rows_calls_and_records(cdr_file, tmp_path):
     assert (report["rejects"], report["unknown_trunks"], report["verified"]) == ({}, {}, True)
 
 
+def test_inspect_shows_where_the_first_calls_are_and_no_number(cdr_file, tmp_path):
+    tables = tmp_path / "tables.toml"
+    tables.write_text('[trunks]\neast = "unlisted:E"\nwest = "unlisted:W"\n[access]\nnorth = "customer:n"\n')
+    result = run(cdr_file, *PLAN, "--trunks", tables, "--json")
+    first, second = last_json(result)["examples"]
+    assert first["row"] == f"{cdr_file}:1"
+    assert (first["utc"], first["time"], first["answered"]) == ("2026-11-21T12:00:00.000Z", "arrival", True)
+    assert second["from"] == "customer n"
+    assert "5550109" not in result.output + run(cdr_file, *PLAN, "--trunks", tables).output
+
+
 def test_inspect_with_a_source_file_reads_the_given_file(cdr_file, tmp_path):
     table = tmp_path / "source.toml"
     table.write_text(

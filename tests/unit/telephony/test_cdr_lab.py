@@ -276,6 +276,11 @@ def test_number_format_in_words_is_understood(wording, region, expected):
     assert (plan["style"], plan["international_prefix"]) == expected
 
 
+def test_region_is_needed_for_national_numbers_alone():
+    assert number_plan("E.164 with +", "", "lab")["region"] == "US"
+    assert number_plan("10-digit national", "", "lab")["region"] == ""
+
+
 def test_number_format_that_is_not_understood_is_no_guess():
     with pytest.raises(ConfigurationError, match="lab: number_format is not understood"):
         number_plan("as usual", "US", "lab")

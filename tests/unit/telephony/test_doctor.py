@@ -1,3 +1,5 @@
+import os
+
 import pytest
 from cdr_cases import EAST, WEST, asterisk_row, read_batches, source, utc
 
@@ -9,8 +11,9 @@ NOW = utc("2026-11-21T12:00:30")
 def sample_of(folder, text, **changes):
     path = folder / "cdr.csv"
     path.write_text(text)
+    os.utime(path, ns=(NOW * 1000, NOW * 1000))
     cdr_source = source(path, **changes)
-    sample = Sample(modified_us=NOW)
+    sample = Sample()
     for batch in read_batches(cdr_source):
         sample.add(batch)
     return cdr_source, sample
@@ -59,6 +62,11 @@ def test_answer_times_are_found(tmp_path):
     plan = {"style": "e164", "region": "US"}
     found = codes(tmp_path, text, format="kamailio-csv", number_plan=plan, time="answer")
     assert found == ["answer-times"]
+
+
+def test_zone_is_not_suspected_where_nobody_writes_to_the_file_now(tmp_path):
+    text = asterisk_row(start="2026-11-21 07:00:00", end="2026-11-21 07:00:05")
+    assert codes(tmp_path, text, now_us=NOW + 2 * 3_600_000_000) == ["sources"]
 
 
 def test_file_in_two_sources_is_found(tmp_path):
