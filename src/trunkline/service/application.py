@@ -4,6 +4,7 @@ Handlers that call the cryptographic core are plain `def` functions: those run i
 the core releases the interpreter's lock.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
@@ -28,6 +29,9 @@ from trunkline.service.signatures import RequestVerifier
 
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 """Request bodies that a service holds at one time, all connections together."""
+
+MAX_BODY_TIME_S = 30.0
+"""How long a body may take to come in."""
 
 _logger = structlog.get_logger(__name__)
 
@@ -119,7 +123,7 @@ async def _whole_body(request: Request) -> bytes:
 
 
 class _BodyLimit:
-    """Refuses bodies that are too large, and all bodies while too many bytes are being held.
+    """Refuses bodies that are too large or too slow, and all bodies while too many bytes are being held.
 
     A pure ASGI middleware: it must see each chunk before anybody collects them.
     """
@@ -133,44 +137,46 @@ class _BodyLimit:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not declared.isdigit() or int(declared) > self._max_body:
-            await self._refuse(TooLargeError(f"the body is larger than {self._max_body} bytes"), send)
-            return
-        if self._in_flight + int(declared) > max(MAX_BYTES_IN_FLIGHT, self._max_body):
-            await self._refuse(UnavailableError("too many request bodies at one time"), send)
-            return
-        held = int(declared)
-        self._in_flight += held
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        complete = declared == b"0" and b"transfer-encoding" not in headers
         received = 0
+        deadline = asyncio.get_running_loop().time() + MAX_BODY_TIME_S
 
         async def limited() -> Message:
-            nonlocal held, received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > self._max_body:
-                    raise TooLargeError(f"the body is larger than {self._max_body} bytes")
-                if received > held:
-                    self._in_flight += received - held
-                    held = received
-                    if self._in_flight > max(MAX_BYTES_IN_FLIGHT, self._max_body):
-                        raise UnavailableError("too many request bodies at one time")
+            nonlocal complete, received
+            if complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestError("the body comes too slowly") from None
+            size = len(message.get("body", b""))
+            received += size
+            self._in_flight += size
+            if received > self._max_body:
+                raise TooLargeError(f"the body is larger than {self._max_body} bytes")
+            # One body must always fit, or the service could do nothing at all.
+            if self._in_flight > max(MAX_BYTES_IN_FLIGHT, self._max_body):
+                raise UnavailableError("too many request bodies at one time")
+            complete = not message.get("more_body", False)
             return message
 
-        try:
-            await self._application(scope, limited, send)
-        finally:
-            self._in_flight -= held
+        async def closing(message: Message) -> None:
+            # What is left of a body that is not wanted will not be read, so the connection cannot go on.
+            if message["type"] == "http.response.start" and not complete:
+                message["headers"] = [*message["headers"], (b"connection", b"close")]
+            await send(message)
 
-    async def _refuse(self, error: TrunklineError, send: Send) -> None:
-        # The rest of the body is never read, so the connection cannot be used again.
-        response = _response(error)
-        response.headers["connection"] = "close"
-        await send(
-            {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers}
-        )
-        await send({"type": "http.response.body", "body": bytes(response.body)})
+        try:
+            if not declared.isdigit() or int(declared) > self._max_body:
+                error = TooLargeError(f"the body is larger than {self._max_body} bytes")
+                await _response(error)(scope, receive, closing)
+                return
+            await self._application(scope, limited, closing)
+        finally:
+            self._in_flight -= received
 
 
 def _response(error: TrunklineError, status: int | None = None) -> Response:
@@ -183,10 +189,7 @@ async def _on_error(_request: Request, error: Exception) -> Response:
         return await _on_unexpected(_request, error)
     if error.status >= 500:
         _logger.warning("request failed", code=error.code, reason=str(error))
-    response = _response(error)
-    if isinstance(error, TooLargeError):
-        response.headers["connection"] = "close"
-    return response
+    return _response(error)
 
 
 async def _on_validation_error(_request: Request, error: Exception) -> Response:

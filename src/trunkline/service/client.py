@@ -198,7 +198,9 @@ class ServiceClient:
         if response.status_code < 300:
             return Answer(response.status_code, content, media_type)
         problem = error_from_problem(response.status_code, media_type, content, self._name)
-        if response.status_code in _RETRIED_STATUS:
+        # A gateway's 502 or 504 does not say whether the service got the request; our own 503 says no.
+        repeatable = _RETRIED_STATUS if idempotent else {UnavailableError.status}
+        if response.status_code in repeatable:
             raise _TransientError(f"HTTP status {response.status_code}", _retry_after(response))
         wait = _retry_after(response)
         if response.status_code == _TOO_MANY_REQUESTS and wait is not None and wait <= _LONGEST_WAIT_S:

@@ -1,3 +1,4 @@
+import asyncio
 from typing import Annotated
 
 import pytest
@@ -93,19 +94,45 @@ def test_chunked_body_that_grows_too_large_is_refused(client, path):
     assert (response.status_code, code(response)) == (413, "too-large")
 
 
+def body_limit(client):
+    middleware = client.app.middleware_stack
+    while not isinstance(middleware, application._BodyLimit):
+        middleware = middleware.app
+    return middleware
+
+
 def test_bodies_beyond_what_the_service_holds_at_one_time_are_put_off(client, monkeypatch):
     monkeypatch.setattr(application, "MAX_BYTES_IN_FLIGHT", 0)
     # The limit is never below one body, or a service could answer nothing at all.
     assert client.post("/echo", content=chunks(1000), headers={"content-type": MEDIA}).status_code == 200
-    middleware = client.app.middleware_stack
-    while not isinstance(middleware, application._BodyLimit):
-        middleware = middleware.app
-    assert middleware._in_flight == 0
-    middleware._in_flight = 1
+    assert body_limit(client)._in_flight == 0
+    body_limit(client)._in_flight = 1
     for content in (b"x" * 1000, chunks(1000)):
         response = client.post("/echo", content=content, headers={"content-type": MEDIA})
         assert (response.status_code, code(response)) == (503, "unavailable")
-    assert middleware._in_flight == 1
+    assert body_limit(client)._in_flight == 1
+
+
+def test_body_that_comes_too_slowly_is_refused_and_given_back(client, monkeypatch):
+    monkeypatch.setattr(application, "MAX_BODY_TIME_S", 0.0)
+    sent = []
+
+    async def request():
+        async def receive():
+            await asyncio.Event().wait()
+
+        async def send(message):
+            sent.append(message)
+
+        headers = [(b"content-type", MEDIA.encode()), (b"content-length", b"5")]
+        scope = {"type": "http", "method": "POST", "path": "/echo", "headers": headers, "query_string": b""}
+        await client.app(scope, receive, send)
+
+    asyncio.run(request())
+    assert sent[0]["status"] == 400
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b"too slowly" in sent[1]["body"]
+    assert body_limit(client)._in_flight == 0
 
 
 def test_signed_request_reaches_the_handler_with_its_sender(client):

@@ -88,7 +88,15 @@ def test_request_that_must_not_be_repeated_is_not_after_it_may_have_arrived(wait
     with pytest.raises(UnavailableError, match="may have done"):
         client.post("/x", b"1", "application/x", idempotent=False)
     assert len(requests) == 1
-    client = scripted(httpx.ConnectError("x"), lambda: httpx.Response(200), requests=requests)
+    with pytest.raises(UnavailableError, match="HTTP status 504"):
+        scripted(lambda: httpx.Response(504), requests=requests).post("/x", b"1", "a/b", idempotent=False)
+    assert len(requests) == 2
+    client = scripted(
+        httpx.ConnectError("x"),
+        problem(UnavailableError("x")),
+        lambda: httpx.Response(200),
+        requests=requests,
+    )
     assert client.post("/x", b"1", "application/x", idempotent=False).status == 200
 
 
