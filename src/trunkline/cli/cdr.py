@@ -1,6 +1,7 @@
 """`trunkline cdr`: look at call detail records before they are contributed."""
 
 import json
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,6 +183,12 @@ def _example(record: CallRecord) -> dict[str, Any]:
     }
 
 
+def _short(value: str) -> str:
+    """Shorten paths to file names and identifiers to eight digits, for a table."""
+    name = value.rpartition("/")[2]
+    return f"{name[:8]}…" if re.fullmatch(r"[0-9a-f]{32}", name) else name
+
+
 def _print(report: dict[str, Any]) -> None:
     if not report["verified"]:
         paper.print("[yellow]verified = false[/yellow]: this field map was never run on real files")
@@ -213,7 +220,7 @@ def _print(report: dict[str, Any]) -> None:
         for name in report["examples"][0]:
             calls.add_column(name, overflow="fold")
         for example in report["examples"]:
-            calls.add_row(*(str(value) for value in example.values()))
+            calls.add_row(*(_short(str(value)) for value in example.values()))
         paper.print(calls)
     if report["unknown_trunks"]:
         paper.print("Trunks in no table. Say who is behind each: a provider under \\[trunks]; own customers")
