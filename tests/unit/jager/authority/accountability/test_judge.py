@@ -93,8 +93,8 @@ def flip_at(payload, path, position):
 
 
 # The head of the log of openings is the authority's own bookkeeping, which no judge can know. The salt of the
-# details commitment is referred to by a disavowal's statement alone, and tested there. Which record is its own
-# is the tracer's word.
+# details commitment is referred to by a disavowal's statement alone, and tested there. Which record is its
+# own is the tracer's word.
 FREE = {("openings_log",), ("bundle", "call", "salt"), ("bundle", "own", "hop")}
 
 
