@@ -112,6 +112,18 @@ def test_each_kind_of_bad_record_is_named_by_its_reason_without_harm_to_its_neig
     assert [key.idx for key in receipt.keys] == [good[9][14:46]]
 
 
+def test_flipped_bit_in_any_field_of_a_record_is_refused(lab, make_ingest, engine):
+    fields = [0, 1, 2, 10, 14, 46, 142, 174, *range(250, 586, 48), *range(586, 714, 32)]
+    (record,) = lab.records(1)
+    # The last bit of each field, so that points stay points now and then and scalars stay below the order.
+    ends = [*(start - 1 for start in fields[1:]), 713]
+    flipped = [record[:end] + bytes([record[end] ^ 1]) + record[end + 1 :] for end in ends]
+    (receipt,) = accept(make_ingest(Verifier(lab.keys.group, lab.parameters.hash)), [*flipped, record])
+    assert [one.record_index for one in receipt.rejected] == list(range(len(fields)))
+    assert len(receipt.keys) == 1
+    assert engine.get(engine.keys([record[14:46]], 0, 10))[0].record == record
+
+
 def test_record_signed_by_another_group_or_for_other_parameters_is_refused(lab, make_ingest):
     other = lab.make_parameters(t_max_ms=5000)
     # Signed under other parameters, but claiming these.
