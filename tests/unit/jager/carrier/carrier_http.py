@@ -23,6 +23,7 @@ class HttpDeployment:
         self.folder = folder
         self.hook: Callable[[str, bool], None] = lambda _path, _answered: None
         self.headers: list[tuple[str, dict[str, str]]] = []
+        self.ports: list[tuple[str, int]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -52,6 +53,7 @@ class HttpDeployment:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 deployment.headers.append((self.path, dict(self.headers.items())))
+                deployment.ports.append((self.path, self.client_address[1]))
                 deployment.hook(self.path, False)
                 content = deployment.answer(self.path, body)
                 deployment.hook(self.path, True)

@@ -115,9 +115,11 @@ def test_running_agent_follows_and_answers_the_command_line(deployment):
         control.call("status")
 
 
-def test_contribution_says_nothing_about_its_sender(deployment):
-    _write(deployment, *range(3))
+def test_contribution_says_nothing_about_its_sender_and_has_its_own_connection(deployment):
+    _write(deployment, *range(20))
     Agent(deployment.config).contribute_all()
+    ports = [port for path, port in deployment.ports if path == "/v1/contributions"]
+    assert len(set(ports)) == len(ports) >= 3
     contributions = [headers for path, headers in deployment.headers if path == "/v1/contributions"]
     assert contributions
     allowed = {

@@ -99,3 +99,15 @@ def test_outbox_of_another_kind_of_file_is_a_storage_error(tmp_path):
     (tmp_path / "outbox.sqlite").write_bytes(b"no database " * 1000)
     with pytest.raises(StorageError, match="not a database"):
         Outbox(tmp_path / "outbox.sqlite")
+
+
+def test_full_disk_is_a_storage_error_and_changes_nothing(outbox):
+    outbox.add("one", b"before", RECORDS, [1.0] * 5, {})
+    with outbox._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(StorageError, match="full"):
+        outbox.add("one", b"after", RECORDS * 100, [1.0] * 500, {})
+    assert outbox.states() == {"one": b"before"}
+    assert outbox.waiting == 5
+    assert len(outbox.due(1e12, 1000)) == 5

@@ -1,17 +1,19 @@
 """What can be asked to be traced, and how it travels to the agent."""
 
 import pytest
+from carrier_rows import row
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trunkline.errors import CdrError, InputError, NumberError
-from trunkline.jager.carrier.trace_query import TraceQuery, read_queries
+from trunkline.errors import CdrError, InputError, NotFoundError, NumberError
+from trunkline.jager.carrier.trace_query import TraceQuery, find_call, read_queries
 from trunkline.jager.messages.hop import Hop
 from trunkline.jager.validation.records import OwnRecord
 from trunkline.telephony.call_details import LabelRules
 from trunkline.telephony.model import Attempt, CallRecord, RowLocation, TimeKind
-from trunkline.telephony.numbers import WITHHELD, Party, PartyKind
+from trunkline.telephony.numbers import WITHHELD, NumberPlan, Party, PartyKind
 from trunkline.telephony.providers import ProviderId
+from trunkline.telephony.source import CdrSource
 
 ALICE = Party(PartyKind.E164, "+12025550101")
 BOB = Party(PartyKind.E164, "+12025550202")
@@ -115,3 +117,21 @@ def test_file_of_another_form_is_a_cdr_error(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(CdrError, match=r"columns|UTF-8"):
         list(read_queries(path))
+
+
+def test_own_call_is_found_by_its_row(tmp_path, miniature):
+    path = tmp_path / "Master.csv"
+    path.write_text("".join(row(miniature, number) for number in range(3)))
+    source = CdrSource(
+        format="asterisk-csv",
+        paths=(str(path),),
+        time_zone="UTC",
+        number_plan=NumberPlan(style="e164", region="US"),
+        trunks={"peer": PEER.value.hex()},
+        access={"desk": "subscribers"},
+    )
+    assert find_call([source], "Master.csv", 2).dst.text == "+12025550001"
+    assert find_call([source], str(path), 3).dst.text == "+12025550002"
+    for file, line in (("Master.csv", 9), ("aster.csv", 2)):
+        with pytest.raises(NotFoundError, match="cdr inspect"):
+            find_call([source], file, line)
