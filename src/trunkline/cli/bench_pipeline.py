@@ -3,13 +3,13 @@
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from trunkline.cli.output import bar, console, print_json
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     # A carrier that files more than a thousand records a second: its label schedule is bought for that rate,
     # and nothing waits in the pool.
     "labels": {"batch": 512, "interval_ms": 250},

@@ -4,13 +4,13 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from trunkline.cli.output import bar, console, print_json
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     # The label schedule is the default one: a trace waits for its next turn as it does in use.
     "contribution": {"batch": 64, "interval_ms": 20, "delay_max_s": 0.0},
 }
@@ -31,14 +31,10 @@ def trace(
         console.print("starting four authorities, the record store and five carriers")
         with chain_deployment(Path(temporary), CHAIN, SETTINGS) as deployment:
             first = write_calls(deployment, CHAIN, _CALLS)
-            with bar("contributing", len(CHAIN) * _CALLS) as progress:
-                for done, carrier in enumerate(CHAIN):
-                    wait_acknowledged(
-                        deployment,
-                        carrier,
-                        _CALLS,
-                        lambda count, before=done * _CALLS: progress.set(before + count),
-                    )
+            with bar("contributing", len(CHAIN)) as progress:
+                for carrier in CHAIN:
+                    wait_acknowledged(deployment, carrier, _CALLS, lambda _count: None)
+                    progress.advance()
             # Each carrier has a machine of its own; here the others would only take the tracer's cores.
             deployment.processes.stop([f"carrier-{one}" for one in CHAIN[:-1]])
             client = control(deployment, CHAIN[-1])

@@ -111,7 +111,7 @@ def trace(
     result = _trace(loaded, query)
     _say(loaded, result, svg)
     if out is not None:
-        out.write_text(json.dumps(result))
+        out.write_text(result["bundle"])
         console.print(f"result file: {out}")
     if as_json:
         print_json(result["report"])
@@ -121,7 +121,6 @@ def trace(
 def report(
     config: Config,
     result: Annotated[Path, typer.Argument(help="Result file of a trace.")],
-    case: Annotated[str, typer.Option(help="The case text that the trace was made for.")] = "",
     enforcement: Annotated[
         bool, typer.Option("--enforcement", help="Open every record, before a report.")
     ] = False,
@@ -131,7 +130,7 @@ def report(
     """Hands a trace in: the accountability authority opens what the rules allow and signs a verdict."""
     from trunkline.jager.carrier.reports import send_report
 
-    verdict = send_report(_load(config), _read_result(result), case=case, enforcement=enforcement)
+    verdict = send_report(_load(config), _read_result(result), enforcement=enforcement)
     _keep_verdict(verdict, out, as_json=as_json)
 
 
@@ -198,7 +197,7 @@ def _trace_many(config: Any, queries: list[Any], folder: Path, *, as_json: bool)
                 if isinstance(query, TrunklineError):
                     raise query
                 result = _trace(config, query)
-                (folder / f"{line}.json").write_text(json.dumps(result))
+                (folder / f"{line}.json").write_text(result["bundle"])
                 rows.append({"line": line, "report": result["report"]})
             except TrunklineError as error:
                 rows.append({"line": line, "error": error.code, "message": str(error)})
@@ -211,23 +210,34 @@ def _trace_many(config: Any, queries: list[Any], folder: Path, *, as_json: bool)
 
 
 def _say(config: Any, result: dict[str, Any], svg: Path | None) -> None:
-    from trunkline.cli.drawing import draw, draw_svg, registry_names
+    from trunkline.jager.validation.drawing import draw
+    from trunkline.jager.validation.svg import draw_svg
 
-    names = registry_names(config)
-    draw(result["report"], names)
+    names = _names(config)
+    paper.print(draw(result["report"], names), markup=False)
     if svg is not None:
         svg.write_text(draw_svg(result["report"], names))
         console.print(f"drawing: {svg}")
 
 
+def _names(config: Any) -> dict[str, str]:
+    from trunkline.jager.messages.parameters import SignedParameters
+    from trunkline.jager.messages.registry import Registry
+
+    parameters = SignedParameters.load(config.parameters, config.root_fingerprint, now=time.time())
+    registry = Registry.load(config.registry, parameters.registry_key)
+    return {one.id.hex(): one.name for one in registry.providers}
+
+
 def _read_result(path: Path) -> Any:
-    from trunkline.jager.validation.bundle import TraceBundle
+    from trunkline.jager.messages.accountability import TraceBundle
 
     return TraceBundle.load(path)
 
 
 def _keep_verdict(verdict: Any, out: Path, *, as_json: bool) -> None:
     out.write_bytes(verdict.encode())
-    console.print(f"signed verdict: {out}; check it with `trunkline judge {out}`")
+    console.print(f"signed verdict: {out}; check it with `trunkline judge {out} ...`")
     if as_json:
-        print_json(json.loads(verdict.payload))
+        payload = json.loads(verdict.payload)
+        print_json({name: payload[name] for name in ("kind", "time", "openings", "findings")})

@@ -59,7 +59,7 @@ def _first_act(run: Any, extra_sources: Any) -> list[Any]:
     with bar("contributing call records", None) as progress:
         totals = run.contribute(progress.set)
     console.print(
-        f"  {totals['rows']} rows read, {totals['records']} records labelled, encrypted, signed and acknowledged"
+        f"  {totals['rows']} rows read, {totals['records']} records encrypted, signed and acknowledged"
         f" ({totals['rejected_rows']} rows in quarantine)"
     )
     calls = run.answered()

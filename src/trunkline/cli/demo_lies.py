@@ -1,4 +1,4 @@
-"""The demo's second act: what a trace shows when carriers are missing or lie, and what becomes of the liars."""
+"""The demo's second act: what a trace shows when carriers are missing or lie, and what becomes of it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,8 +6,11 @@ from typing import Any
 
 from rich.padding import Padding
 
+from trunkline.cli.judge import describe_verdict
 from trunkline.cli.output import bar, console
 from trunkline.errors import InputError
+from trunkline.jager.carrier.config import CarrierConfig
+from trunkline.jager.carrier.reports import send_disavowal, send_report
 from trunkline.jager.deployment.lab import OwnCall
 from trunkline.jager.deployment.lab_run import DEPLOYMENT, LabRun
 from trunkline.jager.deployment.local import provider_id
@@ -20,7 +23,10 @@ from trunkline.jager.deployment.scenarios import (
     scenarios,
 )
 from trunkline.jager.deployment.score import Traced
+from trunkline.jager.messages.accountability import TraceBundle
 from trunkline.jager.validation.drawing import draw
+from trunkline.jager.validation.judge import judge
+from trunkline.service.config import load_config
 from trunkline.telephony.follow import read_all
 from trunkline.telephony.lab import lab_sources
 from trunkline.telephony.source import load_sources
@@ -78,7 +84,29 @@ class Lies:
         result = self._run.trace(self._own_call(scenario), case=CASE)
         titles = {provider: self._run.titles[name] for provider, name in self._run.names.items()}
         console.print(Padding(draw(result["report"], titles), (0, 0, 0, 4)), markup=False)
-        return {"scenario": scenario.name, "report": result["report"]}
+        outcome = {"scenario": scenario.name, "report": result["report"]}
+        if scenario.kind == "lie":
+            outcome["verdict"] = self._judged(scenario, TraceBundle.decode(result["bundle"].encode()), titles)
+        return outcome
+
+    def _judged(self, scenario: Scenario, bundle: TraceBundle, titles: Mapping[str, str]) -> dict[str, Any]:
+        """Hands the trace in, or has the blamed carrier disavow the call; and judges the verdict."""
+        if scenario.name == "originator-blames" and scenario.blamed is not None:
+            who = self._run.titles[scenario.blamed]
+            console.print(
+                f"    {who} disavows the call; the authority opens who says otherwise.", markup=False
+            )
+            verdict = send_disavowal(self._config(scenario.blamed), bundle)
+        else:
+            console.print("    The tracer reports it; the authority opens the records that contradict.")
+            verdict = send_report(self._config(scenario.tracer), bundle)
+        judged = judge(verdict.encode(), self._run.parameters, self._run.registry).to_json()
+        for line in describe_verdict(judged, dict(titles)):
+            console.print(Padding(line, (0, 0, 0, 4)), markup=False)
+        return judged
+
+    def _config(self, carrier: str) -> CarrierConfig:
+        return load_config(self._run.deployment.carrier_config(carrier), CarrierConfig)
 
     def _write_rows(self, told: list[Scenario]) -> None:
         for carrier in self._run.deployment.carriers():

@@ -53,9 +53,10 @@ def doctor(
 
 def _check_service(name: str, url: str, ca_file: Path | None) -> list[Any]:
     """Whether a service answers, and how far its clock is from this one."""
+    import ssl
+
     import httpx
 
-    import ssl
     from trunkline.telephony.doctor import Finding
 
     parts = urlsplit(url)

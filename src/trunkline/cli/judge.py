@@ -1,5 +1,92 @@
-"""`trunkline judge`: checks a verdict offline."""
+"""`trunkline judge`: checks a verdict, or the result file of a trace, offline."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trunkline.cli.output import console, paper, print_json
+
+_FILE_LIMIT = 1 << 30
 
 
-def judge() -> None:
-    """X."""
+def judge(
+    file: Annotated[Path, typer.Argument(help="A signed verdict, or the result file of a trace.")],
+    parameters: Annotated[Path, typer.Option(help="The signed public parameters.")],
+    fingerprint: Annotated[str, typer.Option(help="Fingerprint of the root that signed them.")],
+    registry: Annotated[Path, typer.Option(help="The signed list of providers.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
+) -> None:
+    """Repeats every check from the file alone; says what is proven and what is merely claimed."""
+    from trunkline.errors import TooLargeError
+    from trunkline.jager.messages.parameters import SignedParameters
+    from trunkline.jager.messages.registry import Registry
+
+    loaded = SignedParameters.load(parameters, fingerprint, now=None)
+    providers = Registry.load(registry, loaded.registry_key)
+    names = {one.id.hex(): one.name for one in providers.providers}
+    if file.stat().st_size > _FILE_LIMIT:
+        raise TooLargeError(f"{file} is larger than a verdict can be")
+    data = file.read_bytes()
+    with console.status("checking every signature and proof"):
+        result = _judge_verdict(data, loaded, providers) if _is_verdict(data) else _judge_trace(data, loaded)
+    _say(result, names)
+    if as_json:
+        print_json(result)
+
+
+def _is_verdict(data: bytes) -> bool:
+    """A verdict is a signed document; the result file of a trace is not signed as a whole."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and "payload" in value
+
+
+def _judge_verdict(data: bytes, parameters: Any, registry: Any) -> dict[str, Any]:
+    from trunkline.jager.validation.judge import judge as judge_verdict
+
+    return judge_verdict(data, parameters, registry).to_json()
+
+
+def _judge_trace(data: bytes, parameters: Any) -> dict[str, Any]:
+    from trunkline.jager.messages.accountability import TraceBundle
+    from trunkline.jager.validation.evidence import examine, situation_of
+    from trunkline.jager.validation.validate import validate_trace
+
+    evidence = examine(TraceBundle.decode(data), parameters)
+    report = validate_trace(situation_of(evidence, members=None))
+    return {"valid": True, "kind": "trace", "time": int(time.time()), "report": report.to_json()}
+
+
+def _say(result: dict[str, Any], names: dict[str, str]) -> None:
+    from trunkline.jager.validation.drawing import draw
+
+    paper.print(draw(result["report"], names), markup=False)
+    if result["kind"] == "trace":
+        paper.print("valid: the store signed these records, and they were granted to the tracer")
+        return
+    paper.print(f"valid: a {result['kind']} that passes every check")
+    for line in describe_verdict(result, names):
+        paper.print(line, markup=False)
+
+
+def describe_verdict(result: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """What a judged verdict opened and found, what is proven and what is claimed, line by line."""
+
+    def name(provider: str | None) -> str:
+        return "nobody in the log" if provider is None else names.get(provider, provider)
+
+    lines = [
+        f"  opened: record {one['record'][:8]}…, signed by {name(one['signer'])} ({one['reason']})"
+        for one in result["openings"]
+    ]
+    for one in result["findings"]:
+        claimed = "" if one["claimed"] is None else f", in the name of {name(one['claimed'])}"
+        lines.append(f"  finding: {one['kind']}: {name(one['carrier'])}{claimed}")
+    lines += [f"  proven: {text}" for text in result["proven"]]
+    lines += [f"  claimed only: {text}" for text in result["claimed"]]
+    return lines

@@ -1,9 +1,11 @@
 """Backup of key folders: one encrypted file, opened again with the passphrase.
 
-    file = "trunkline-backup-v1" and a line feed | salt (16) | nonce (12) | AES-256-GCM ciphertext of a tar archive
+    file = "trunkline-backup-v1" and a line feed
+           | salt (16) | nonce (12) | AES-256-GCM ciphertext of a tar archive
 
 The key comes from the passphrase by scrypt (RFC 7914) with N = 2^16, r = 8, p = 1: about 64 MiB and a
-tenth of a second a try. The header is authenticated. Only regular `*.key`, `*.toml` and `*.json` files are taken.
+tenth of a second a try. The header is authenticated. Key, configuration
+and public files are taken; data is not.
 """
 
 import io

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from trunkline.jager.deployment.lab import OwnCall, answered_calls, lab_carriers
 from trunkline.jager.deployment.local import LocalDeployment, provider_id
 from trunkline.jager.deployment.processes import Running
 from trunkline.jager.deployment.score import Traced
+from trunkline.jager.messages.parameters import PublicParameters, SignedParameters
+from trunkline.jager.messages.registry import Registry
 from trunkline.telephony.call_details import LabelRules
 
 DEPLOYMENT = "lab"
@@ -112,7 +115,7 @@ class LabRun:
     def trace_all(self, calls: Sequence[OwnCall], step: Step = _silent) -> list[Traced]:
         """Traces many calls, a few at a time."""
         traced: list[Traced] = []
-        # Traces of one carrier share its label schedule; those of different carriers do not wait for each other.
+        # Traces of one carrier share its label schedule; those of different ones do not wait for each other.
         mixed = _in_turn(calls)
         with ThreadPoolExecutor(_TRACES_AT_ONCE) as pool:
             for call, result in zip(mixed, pool.map(self.trace, mixed), strict=True):
@@ -137,6 +140,17 @@ class LabRun:
     def name(self, provider: str) -> str:
         """A provider's name in the lab; its id if it has none there."""
         return self.names.get(provider, provider)
+
+    @cached_property
+    def parameters(self) -> PublicParameters:
+        """The deployment's public parameters, verified."""
+        fingerprint = (self.deployment.public / "fingerprint.txt").read_text().strip()
+        return SignedParameters.load(self.deployment.public / "parameters.json", fingerprint, now=None)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The deployment's registry, verified."""
+        return Registry.load(self.deployment.public / "registry.json", self.parameters.registry_key)
 
     def control(self, carrier: str) -> ControlClient:
         """The control socket of a carrier's agent."""

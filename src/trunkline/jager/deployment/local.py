@@ -50,6 +50,8 @@ from trunkline.telephony.providers import ProviderId
 
 AUTHORITY_ROLES = ("labels", "membership", "authorization", "accountability")
 RECORD_STORE = "record-store"
+_CARRIER = "carrier-"
+"""What the names of the processes of carriers begin with."""
 _ADDRESS = "127.0.0.1"
 
 
@@ -232,25 +234,7 @@ class LocalDeployment:
 
     def start_services(self) -> list[Running]:
         """Starts the four authorities and the record store, and waits until they are ready."""
-        started = [
-            self.processes.start(
-                role,
-                [
-                    "trunkline.jager.authority",
-                    "--role",
-                    role,
-                    "--config",
-                    str(self._folder(role) / "config.toml"),
-                ],
-            )
-            for role in AUTHORITY_ROLES
-        ]
-        config = self._folder(RECORD_STORE) / "config.toml"
-        started.append(
-            self.processes.start(RECORD_STORE, ["trunkline.jager.record_store", "--config", str(config)])
-        )
-        self.processes.wait_ready({one.name: self._ready_check(one.name) for one in started})
-        return started
+        return self._start((*AUTHORITY_ROLES, RECORD_STORE))
 
     def enrol(self, names: Iterable[str]) -> None:
         """Has these carriers join, as `trunkline carrier enroll` does; who is enrolled stays as it is."""
@@ -259,22 +243,42 @@ class LocalDeployment:
 
     def start_carriers(self, names: Iterable[str]) -> list[Running]:
         """Starts the agents of these carriers (they must be enrolled), and waits until they answer."""
-        started = [
-            self.processes.start(
-                f"carrier-{name}", ["trunkline.jager.carrier", "--config", str(self.carrier_config(name))]
-            )
-            for name in names
-        ]
-        sockets = {f"carrier-{name}": self.carrier_config(name).parent / "control.sock" for name in names}
-        self.processes.wait_ready({name: _socket_check(path) for name, path in sockets.items()})
+        return self._start([f"{_CARRIER}{name}" for name in names])
+
+    def restart(self, process: str) -> Running:
+        """Starts a process that has ended once more, as a supervisor would, and waits until it is ready.
+
+        Args:
+            process: Its name, as `start_services` and `start_carriers` gave it.
+
+        Raises:
+            ConflictError: It runs.
+            UnavailableError: It ended again, or was not ready in time.
+        """
+        return self._start([process])[0]
+
+    def _start(self, names: Sequence[str]) -> list[Running]:
+        started = [self.processes.start(name, self._command(name)) for name in names]
+        self.processes.wait_ready({name: self._ready_check(name) for name in names})
         return started
+
+    def _command(self, process: str) -> list[str]:
+        if process.startswith(_CARRIER):
+            config = self.carrier_config(process.removeprefix(_CARRIER))
+            return ["trunkline.jager.carrier", "--config", str(config)]
+        config = self._folder(process) / "config.toml"
+        if process == RECORD_STORE:
+            return ["trunkline.jager.record_store", "--config", str(config)]
+        return ["trunkline.jager.authority", "--role", process, "--config", str(config)]
 
     def stop(self) -> list[Running]:
         """Ends everything that was started here."""
         return self.processes.stop()
 
-    def _ready_check(self, role: str) -> Callable[[], bool]:
-        port = tomllib.loads((self._folder(role) / "config.toml").read_text())["port"]
+    def _ready_check(self, process: str) -> Callable[[], bool]:
+        if process.startswith(_CARRIER):
+            return _socket_check(self.carrier_config(process.removeprefix(_CARRIER)).parent / "control.sock")
+        port = tomllib.loads((self._folder(process) / "config.toml").read_text())["port"]
         client = ServiceClient(
             _url(port), ca_file=self.public / AUTHORITY_CERTIFICATE, timeout_s=2.0, attempts=1
         )

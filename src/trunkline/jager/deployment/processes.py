@@ -21,6 +21,7 @@ STOP_SECONDS = 10.0
 """How long a process may take to end after SIGTERM before it is killed."""
 
 _POLL_SECONDS = 0.05
+_LAST_WORDS = 500
 _START_TIME_FIELD = 21  # of /proc/PID/stat, counted from 0 (proc(5), "starttime")
 
 
@@ -100,7 +101,9 @@ class ProcessFolder:
                 if check():
                     del waiting[name]
                 elif self.find(name) is None:
-                    raise UnavailableError(f"{name} ended while it started; see {self._log / name}.log")
+                    raise UnavailableError(
+                        f"{name} ended while it started: {self._last_words(name)} (see {self._log / name}.log)"
+                    )
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(sorted(waiting))
                 raise UnavailableError(f"not ready after {timeout_s:.0f} s: {names}; see {self._log}")
@@ -124,6 +127,11 @@ class ProcessFolder:
                 child.wait()
             self._pid_file(one.name).unlink(missing_ok=True)
         return targets
+
+    def _last_words(self, name: str) -> str:
+        """The last line of a process's log: the services say there why they ended."""
+        lines = (self._log / f"{name}.log").read_text(errors="replace").splitlines()
+        return lines[-1][:_LAST_WORDS] if lines else "it said nothing"
 
     def _pid_file(self, name: str) -> Path:
         return self._run / f"{name}.pid"
