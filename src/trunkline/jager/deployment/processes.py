@@ -101,9 +101,8 @@ class ProcessFolder:
                 if check():
                     del waiting[name]
                 elif self.find(name) is None:
-                    raise UnavailableError(
-                        f"{name} ended while it started: {self._last_words(name)} (see {self._log / name}.log)"
-                    )
+                    log = self._log / f"{name}.log"
+                    raise UnavailableError(f"{name} ended while it started: {_last_line(log)} (see {log})")
             if waiting and time.monotonic() > deadline:
                 names = ", ".join(sorted(waiting))
                 raise UnavailableError(f"not ready after {timeout_s:.0f} s: {names}; see {self._log}")
@@ -128,13 +127,14 @@ class ProcessFolder:
             self._pid_file(one.name).unlink(missing_ok=True)
         return targets
 
-    def _last_words(self, name: str) -> str:
-        """The last line of a process's log: the services say there why they ended."""
-        lines = (self._log / f"{name}.log").read_text(errors="replace").splitlines()
-        return lines[-1][:_LAST_WORDS] if lines else "it said nothing"
-
     def _pid_file(self, name: str) -> Path:
         return self._run / f"{name}.pid"
+
+
+def _last_line(log: Path) -> str:
+    """What a process said last: our services say why they end."""
+    lines = log.read_text(errors="replace").splitlines()
+    return lines[-1][:_LAST_WORDS] if lines else "it said nothing"
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
