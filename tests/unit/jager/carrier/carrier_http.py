@@ -24,6 +24,7 @@ class HttpDeployment:
         self.hook: Callable[[str, bool], None] = lambda _path, _answered: None
         self.headers: list[tuple[str, dict[str, str]]] = []
         self.ports: list[tuple[str, int]] = []
+        self.more: dict[str, Callable[[bytes], bytes]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -42,6 +43,8 @@ class HttpDeployment:
             return self.miniature.labels(body)
         if path == "/v1/contributions":
             return self.miniature.store(body)
+        if path in self.more:
+            return self.more[path](body)
         period = RenewRequest.decode(body).period
         credential = self.miniature.keys.issuer.issue(period, self.miniature.keys.member.public_point)
         return CredentialResponse(self.miniature.parameters.hash, credential, 0).encode()
