@@ -71,22 +71,41 @@ def _say(result: dict[str, Any], names: dict[str, str]) -> None:
         return
     paper.print(f"valid: a {result['kind']} that passes every check")
     for line in describe_verdict(result, names):
-        paper.print(line, markup=False)
+        paper.print(f"  {line}", markup=False)
+
+
+_FINDINGS = {
+    "claim": "{carrier} claimed this: it signed its record itself",
+    "copy": "{carrier} signed a copy of a record that {claimed} had signed",
+    "impersonation": "{carrier} signed a record in the name of {claimed}",
+    "malformed": "{carrier} signed a record that nobody can decrypt",
+    "flood": "{carrier} signed more records of one call than honest carriers file",
+    "one-witness": "{carrier} signed several of these records: one witness, not several",
+    "forged-name": "records speak for {claimed}, which has no credential for their period",
+    "unlogged-signer": "a signer is in no join log: evidence against the issuer",
+    "store-fault": "the store kept records whose signature does not verify",
+    "disavowal-void": "{carrier} signed a record of the call that it disavows: void, and counts against it",
+    "disavowal-stands": "the disavowal of {carrier} stands: it signed no record of this call",
+    "named-by": "{carrier} signed the record that names {claimed}, which disavows the call",
+}
+"""What each kind of finding says (`trunkline.jager.validation.verdict_findings`)."""
 
 
 def describe_verdict(result: dict[str, Any], names: dict[str, str]) -> list[str]:
     """What a judged verdict opened and found, what is proven and what is claimed, line by line."""
 
     def name(provider: str | None) -> str:
-        return "nobody in the log" if provider is None else names.get(provider, provider)
+        return "somebody in no log" if provider is None else names.get(provider, provider)
 
     lines = [
-        f"  opened: record {one['record'][:8]}…, signed by {name(one['signer'])} ({one['reason']})"
+        f"opened: record {one['record'][:8]}…, signed by {name(one['signer'])} ({one['reason']})"
         for one in result["openings"]
     ]
-    for one in result["findings"]:
-        claimed = "" if one["claimed"] is None else f", in the name of {name(one['claimed'])}"
-        lines.append(f"  finding: {one['kind']}: {name(one['carrier'])}{claimed}")
-    lines += [f"  proven: {text}" for text in result["proven"]]
-    lines += [f"  claimed only: {text}" for text in result["claimed"]]
+    lines += [
+        "finding: "
+        + _FINDINGS[one["kind"]].format(carrier=name(one["carrier"]), claimed=name(one["claimed"]))
+        for one in result["findings"]
+    ]
+    lines += [f"proven: {text}" for text in result["proven"]]
+    lines += [f"claimed only: {text}" for text in result["claimed"]]
     return lines
