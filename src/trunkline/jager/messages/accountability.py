@@ -58,10 +58,10 @@ _AS_BASE64 = PlainSerializer(lambda value: b64encode(value).decode(), return_typ
 
 
 _Hop = Annotated[bytes, hex_bytes(HOP_SIZE), AS_HEX]
-_Label = Annotated[bytes, _base64(64, 64), _AS_BASE64]
+_Label = Annotated[bytes, _base64(64, 64), _AS_BASE64, Field(repr=False)]
 _LabelSignature = Annotated[bytes, _base64(48, 48), _AS_BASE64]
 _Grant = Annotated[bytes, _base64(GRANT_SIZE, GRANT_SIZE), _AS_BASE64]
-_Page = Annotated[bytes, _base64(1, RETRIEVAL_RESULT_LIMIT), _AS_BASE64]
+_Page = Annotated[bytes, _base64(1, RETRIEVAL_RESULT_LIMIT), _AS_BASE64, Field(repr=False)]
 _Base64x32 = Annotated[bytes, _base64(32, 32), _AS_BASE64]
 _Base64x64 = Annotated[bytes, _base64(64, 64), _AS_BASE64]
 _Opening = Annotated[bytes, _base64(96, 96), _AS_BASE64]
@@ -138,7 +138,7 @@ class TraceBundle(SignedModel):
     own: OwnRecordField | None
     labels: Annotated[tuple[TracedLabel, ...], Field(min_length=1, max_length=LABELS_LIMIT)]
     grant: _Grant
-    pages: Annotated[tuple[_Page, ...], Field(min_length=1, max_length=_PAGES_LIMIT)]
+    pages: Annotated[tuple[_Page, ...], Field(min_length=1, max_length=_PAGES_LIMIT, repr=False)]
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

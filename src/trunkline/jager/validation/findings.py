@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from trunkline.jager.validation.edges import Conflict, conflicts_of
 from trunkline.jager.validation.figure5 import graph_of, validate
@@ -21,6 +21,10 @@ from trunkline.jager.validation.report import (
 )
 from trunkline.jager.validation.visits import Visit
 from trunkline.telephony.providers import ProviderId
+
+WAYS_LIMIT = 32
+
+_STRENGTH = (OriginStatus.ATTESTED, OriginStatus.CLAIMED, OriginStatus.NAMED)
 
 
 def call_report(situation: Situation, split: Split) -> CallReport:
@@ -47,7 +51,8 @@ def call_report(situation: Situation, split: Split) -> CallReport:
         origin=origin,
         branches=tuple(_branches(split.call)),
         conflicts=conflicts,
-        alternatives=tuple(tuple(strand.carriers) for strand in (*split.alternatives, *_unplaced(split))),
+        contested=_ways(split.contested),
+        alternatives=_ways([*split.alternatives, *_unplaced(split)]),
         missing=missing,
         ask=tuple(dict.fromkeys(_asks(split, path, origin, conflicts, situation))),
         gain=tuple(_gains(path, origin, conflicts, missing, situation)),
@@ -55,6 +60,11 @@ def call_report(situation: Situation, split: Split) -> CallReport:
         served_before=max(served, default=0),
         record_ids=tuple(sorted(record_id for visit in around for record_id in visit.record_ids)),
     )
+
+
+def _ways(strands: Iterable[Strand]) -> tuple[tuple[ProviderId, ...], ...]:
+    """The distinct ways of strands; a flood of them tells no more than the first few."""
+    return tuple(islice(dict.fromkeys(tuple(strand.carriers) for strand in strands), WAYS_LIMIT))
 
 
 def _beyond_gaps(split: Split) -> tuple[Strand | None, Strand | None]:
@@ -139,7 +149,7 @@ def _origin(split: Split, upstream: Strand | None, conflicts: tuple[Conflict, ..
         for strand in (*split.alternatives, *(each for each in split.likely if _is_upstream(split, each)))
         if strand is not upstream and not _hangs_below(strand, split.call)
     ]
-    status = next(iter(candidates)).status
+    status = min((candidate.status for candidate in candidates), key=_STRENGTH.index)
     if len({candidate.provider for candidate in candidates}) > 1:
         status = OriginStatus.CONTESTED
     elif open_choices:

@@ -168,6 +168,7 @@ class CallReport:
         origin: Where it came from.
         branches: Next hops that were tried.
         conflicts: What contradicts what.
+        contested: The ways that contradict this one, as their records tell them.
         alternatives: Other ways on which the call may have come to a carrier without a record.
         missing: Carriers that are named and have no record here.
         ask: Whom to ask next.
@@ -183,6 +184,7 @@ class CallReport:
     origin: Origin
     branches: tuple[Branch, ...]
     conflicts: tuple[Conflict, ...]
+    contested: tuple[tuple[ProviderId, ...], ...]
     alternatives: tuple[tuple[ProviderId, ...], ...]
     missing: tuple[ProviderId, ...]
     ask: tuple[Ask, ...]
@@ -218,6 +220,7 @@ class CallReport:
             "branches": [branch.to_json() for branch in self.branches],
             "conflicts": [_conflict_json(conflict) for conflict in self.conflicts],
             "contradicting_records": _hex(self.contradicting_record_ids),
+            "contested": [[carrier.hex for carrier in way] for way in self.contested],
             "alternatives": [[carrier.hex for carrier in way] for way in self.alternatives],
             "missing": [provider.hex for provider in self.missing],
             "ask": [ask.to_json() for ask in self.ask],

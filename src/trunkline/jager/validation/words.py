@@ -6,6 +6,8 @@ from typing import Any
 Names = Mapping[str, str]
 """Names of carriers by their identifiers in hex; a carrier that is not in it is shown by its identifier."""
 
+_SENTENCES_LIMIT = 12
+
 _ASK = {
     "customer": "ask {name} which of its customers placed the call",
     "from-whom": "ask {name} from whom it had the call, or whether its own customer placed it",
@@ -53,7 +55,7 @@ def findings_in_words(report: Mapping[str, Any], names: Names) -> Iterator[str]:
     else:
         yield from _call_in_words(call, names)
     if report["forged"]:
-        yield f"{_records(report['forged'])} in the name of a carrier that did not sign: forged, not counted"
+        yield f"{_records(report['forged'])} forged: the carrier named has no credential, or did not sign"
     if report["unreadable"]:
         yield f"{_records(report['unreadable'])} could not be decrypted; by itself this proves nothing"
     if report["late"]:
@@ -71,16 +73,15 @@ def _call_in_words(call: Mapping[str, Any], names: Names) -> Iterator[str]:
         yield "the path is whole"
     for before, after in call["gaps"]:
         yield f"gap: nobody says how the call came from {name(before)} to {name(after)}, or that it did"
-    for conflict in call["conflicts"]:
-        yield _conflict_in_words(conflict, names)
-    for way in call["alternatives"]:
-        yield f"another fragment fits as well: {' > '.join(map(name, way))}"
+    yield from _few([_conflict_in_words(conflict, names) for conflict in call["conflicts"]])
+    yield from _few([f"contradicting records tell: {_way(way, names)}" for way in call["contested"]])
+    yield from _few([f"another fragment fits as well: {_way(way, names)}" for way in call["alternatives"]])
     for branch in call["branches"]:
         yield f"{name(branch['carrier'])} also tried {name(branch['tried'])}"
     if call["served_before"]:
         yield f"this call was looked up before, {call['served_before']} times"
-    for ask in call["ask"]:
-        yield "next: " + _ASK[ask["reason"]].format(name=name(ask["provider"]))
+    asks = ["next: " + _ASK[ask["reason"]].format(name=name(ask["provider"])) for ask in call["ask"]]
+    yield from _few(asks)
     for gain in call["gain"]:
         yield "gained: " + _GAIN[gain]
 
@@ -92,6 +93,18 @@ def _conflict_in_words(conflict: Mapping[str, Any], names: Names) -> str:
         return f"conflict: two records in the name of {name(tail)} tell its part in two ways"
     way = f"{name(tail)} > {name(head)}"
     return f"conflict: {name(conflict['asserting'])} says {way}, {name(conflict['opposing'])} says otherwise"
+
+
+def _few(sentences: list[str]) -> Iterator[str]:
+    """The distinct sentences, and a count where a flood makes too many of them."""
+    distinct = list(dict.fromkeys(sentences))
+    yield from distinct[:_SENTENCES_LIMIT]
+    if len(distinct) > _SENTENCES_LIMIT:
+        yield f"and {len(distinct) - _SENTENCES_LIMIT} more of this kind"
+
+
+def _way(way: list[str], names: Names) -> str:
+    return " > ".join(map(namer(names), way))
 
 
 def _records(record_ids: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -267,6 +268,15 @@ def test_transit_that_skips_its_neighbour_is_in_conflict_with_both():
     assert conflict_sides(report) == {("B", "C", ConflictKind.EDGE), ("C", "A", ConflictKind.EDGE)}
 
 
+def test_origin_that_both_tellings_lead_to_is_not_contested():
+    # C skips B; both ways begin at A, who claims it.
+    records = [record("- A B"), record("A B C"), record("A C D"), record("C D -")]
+    report = run(records, records[-1])
+    assert origin_of(report) == (OriginStatus.CLAIMED, "A")
+    assert not report.call.whole
+    assert [[name_of(each) for each in way] for way in report.call.contested] == [["A", "B", "C"]]
+
+
 def test_transit_that_claims_to_be_the_origin_is_in_conflict_with_its_previous():
     records = [record("- A B"), record("A B C"), record("- C D"), record("C D -")]
     report = run(records, records[-1])
@@ -378,6 +388,22 @@ def test_flood_of_ten_thousand_records_under_one_index_is_reported(shape):
     assert report.call.path[-1].own
 
 
+def test_callers_to_one_number_are_told_apart_where_labels_have_no_caller():
+    # Label profile dst: the hop carries the caller and the millisecond.
+    def told(hop, src, ms):
+        plain = record(hop, tag=f"{src}{ms}")
+        filled = replace(plain.hop, ms=ms, src=bytes.fromhex(src.ljust(16, "f")))
+        return replace(plain, hop=filled)
+
+    one = [told("- A M", "15550100", 10), told("A M E", "15550100", 30), told("M E -", "15550100", 50)]
+    two = [told("- C M", "15550111", 11), told("C M E", "15550111", 29), told("M E -", "15550111", 31)]
+    for own, head in ((one, "A"), (two, "C")):
+        report = run([*two, *one], own[-1])
+        assert path_of(report) == f"{head} M E"
+        assert report.call.whole
+        assert report.other_calls_total == 1
+
+
 # --- properties ---------------------------------------------------------------------------------------
 
 names = st.lists(st.sampled_from("ABCDEFGH"), min_size=1, max_size=7)
@@ -467,3 +493,37 @@ def test_copies_count_into_floods():
     one = record("- A -")
     many = type(one)(copies, one.hop, one.epoch, one.accepted_hour, one.period)
     assert run([many]).floods == ((one.epoch, 65),)
+
+
+@st.composite
+def arbitrary_records(draw):
+    """Records as liars would write them: any neighbours, tried, released, late."""
+    side = st.sampled_from("-ABCD")
+    records = []
+    for number in range(draw(st.integers(1, 12))):
+        following = draw(side)
+        hop = f"{draw(side)} {draw(st.sampled_from('ABCD'))} {following}"
+        records.append(
+            record(
+                hop,
+                draw(st.integers(-2, 2)),
+                tag=str(number),
+                tried=draw(st.booleans()) and following != "-",
+                released=following == "-" and draw(st.booleans()),
+                late=draw(st.booleans()),
+            )
+        )
+    return records
+
+
+@settings(max_examples=300, deadline=None)
+@given(arbitrary_records(), st.booleans(), st.randoms(use_true_random=False))
+def test_any_records_at_all_give_the_same_report_in_any_order(records, with_own, rng):
+    own = records[0] if with_own else None
+    report = run(records, own, members="ABC").to_json()
+    assert run(rng.sample(records, len(records)), own, members="ABC").to_json() == report
+    # No record is lost: each is in the call, in another call, forged, or among those over a limit.
+    if not report["candidates"] and report["call"] is not None:
+        placed = {*report["call"]["records"], *report["forged"]}
+        placed.update(found for other in report["other_calls"] for found in other["records"])
+        assert placed >= {found.hex() for each in records for found in each.record_ids}
