@@ -88,17 +88,20 @@ impl Encryptor {
             .iter()
             .map(|plaintext| Ephemeral::new(plaintext, random))
             .collect::<Result<Vec<_>>>()?;
-        let bases: Vec<G1> = plaintexts
+        // r·H1 gives the key away like r itself.
+        let bases: Zeroizing<Vec<G1>> = plaintexts
             .iter()
             .zip(&secrets)
             .map(|(plaintext, secret)| label_point(&self.kid, plaintext.label) * &secret.r)
-            .collect();
+            .collect::<Vec<_>>()
+            .into();
         let ephemerals: Vec<G2> = secrets.iter().map(|secret| self.g2_table.multiply(&secret.r)).collect();
-        let points = G1::batch_affine(&bases).into_iter().zip(G2::batch_affine(&ephemerals));
+        let bases = Zeroizing::new(G1::batch_affine(&bases));
+        let points = bases.iter().zip(G2::batch_affine(&ephemerals));
         let bodies = plaintexts.iter().zip(&secrets).zip(points).map(|((plaintext, secret), (base, u))| {
             let idx = index(&self.kid, plaintext.label);
             let u = u.encode();
-            let mut shared = self.lines.pair(&base);
+            let mut shared = self.lines.pair(base);
             let mask = witness_key(&shared, &u, &self.vk_t, &self.kid, &idx);
             shared.zeroize();
             body(plaintext, &secret.key, &idx, &u, &mask)

@@ -11,7 +11,8 @@ const FILE: &str = "rfc9380-bls12381g1-xmd-sha256-sswu-ro.json";
 fn compressed(x: &str, y: &str) -> [u8; 48] {
     let bytes = |text: &str| hex::decode(text.trim_start_matches("0x")).unwrap();
     // (p − 1) / 2: a y above it is the larger of the two with this x.
-    let half = "0d0088f51cbff34d258dd3db21a5d66bb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555";
+    let half =
+        "0d0088f51cbff34d258dd3db21a5d66bb23ba5c279c2895fb39869507b587b120f55ffff58a9ffffdcff7fffffffd555";
     let mut encoded: [u8; 48] = bytes(x).try_into().unwrap();
     encoded[0] |= if bytes(y) > bytes(half) { 0xa0 } else { 0x80 };
     encoded
