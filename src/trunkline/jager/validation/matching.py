@@ -171,7 +171,9 @@ def _circles(visits: Sequence[Visit]) -> list[list[Visit]]:
 def _index(edges: dict[Pair, list[tuple[int, int, Side]]], visit: Visit) -> None:
     for side in visit.departures:
         if side.peer is not None:
-            insort(edges[side.pair], (visit.time_ms, id(side), side))
+            same_edge = edges[side.pair]
+            # The number keeps equal times in the order of the records, whatever it was in memory.
+            insort(same_edge, (visit.time_ms, len(same_edge), side))
 
 
 def _splice(circle: Sequence[Visit], edges: dict[Pair, list[tuple[int, int, Side]]]) -> bool:
