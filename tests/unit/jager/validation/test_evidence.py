@@ -167,3 +167,10 @@ def test_tolerance_widens_the_window_the_bundle_must_cover(world, bundle):
 def test_garbage_instead_of_a_page_is_refused(world, bundle):
     with pytest.raises(InputError):
         examine(bundle.model_copy(update={"pages": (b"garbage",)}), world.parameters)
+
+
+def test_bundle_shows_neither_numbers_nor_labels_when_printed(bundle):
+    text = repr(bundle)
+    assert "+1555" not in text
+    assert "label=" not in text
+    assert "pages=" not in text
