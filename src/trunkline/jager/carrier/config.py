@@ -1,10 +1,14 @@
 """The carrier's configuration file."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from trunkline.telephony.providers import ProviderId
+
+Address = Annotated[str, Field(pattern=r"^https?://[^/]+/?$")]
+"""Of a service: scheme, host and, if need be, port. Plain HTTP is for what never leaves the machine."""
 
 
 class CarrierSection(BaseModel):
@@ -17,7 +21,7 @@ class CarrierSection(BaseModel):
         member_secret: Key file of the secret behind the group signature; `enroll` makes it likewise.
         record_store_id: The store's 16-byte id in the public parameters, in hexadecimal.
         ca_file: Certificates that the services' certificates must lead to; the system's if not given.
-        proxy: SOCKS or HTTP proxy for contributions, such as `socks5://127.0.0.1:9050`; identified requests
+        proxy: SOCKS or HTTP proxy for contributions, such as `socks5h://127.0.0.1:9050`; identified requests
             do not use it.
         control_socket: Where the agent listens for the command line.
     """
@@ -28,11 +32,11 @@ class CarrierSection(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     identity_key: Path
     member_secret: Path
-    labels_url: str
-    membership_url: str
-    authorization_url: str
-    accountability_url: str
-    record_store_url: str
+    labels_url: Address
+    membership_url: Address
+    authorization_url: Address
+    accountability_url: Address
+    record_store_url: Address
     record_store_id: str = Field(pattern=r"^[0-9a-f]{32}$")
     ca_file: Path | None = None
     proxy: str | None = None

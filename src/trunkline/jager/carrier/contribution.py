@@ -87,7 +87,7 @@ class ContributionSender:
             except TrunklineError as error:
                 pause = _pause(failures)
                 failures += 1
-                _logger.warning("contribution waits", code=error.code, failures=failures)
+                _logger.warning("contribution waits", code=error.code, reason=str(error), failures=failures)
             if pause:
                 with self._changed:
                     self._changed.wait_for(lambda: stop.is_set() or self._changes != seen, pause)  # noqa: B023 - called here only

@@ -163,7 +163,7 @@ class Credentials:
             try:
                 self.renew_if_due()
             except TrunklineError as error:
-                _logger.warning("credential not renewed", code=error.code)
+                _logger.warning("credential not renewed", code=error.code, reason=str(error))
 
     def _renew(self, period: int) -> None:
         if not self.enrolled:

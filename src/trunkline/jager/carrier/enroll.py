@@ -29,21 +29,6 @@ class Enrolment:
     period: int
 
 
-def make_keys(config: CarrierConfig) -> bytes:
-    """Make the identity key and the member secret where they are missing.
-
-    Returns:
-        The identity key's public half, for the registry.
-
-    Raises:
-        ConfigurationError: A key file is there but cannot be used.
-        StorageError: A key file cannot be written.
-    """
-    identity = load_or_make_identity(config.carrier.identity_key)
-    load_or_make_member_secret(config.carrier.member_secret)
-    return identity.public_key
-
-
 def enroll(config: CarrierConfig, clock: Callable[[], float] = time.time) -> Enrolment:
     """Join the group, with existing keys where there are any. Doing it again is harmless.
 

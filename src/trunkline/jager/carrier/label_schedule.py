@@ -135,7 +135,7 @@ class LabelSchedule:
                 failures = 0
             except TrunklineError as error:
                 failures += 1
-                _logger.warning("label request failed", code=error.code, failures=failures)
+                _logger.warning("label request failed", code=error.code, reason=str(error), failures=failures)
             pause = self._interval_s if not failures else self._backoff(failures)
             # A request that took longer than the interval delays the next ones instead of bunching them.
             due = max(due + pause, time.monotonic())

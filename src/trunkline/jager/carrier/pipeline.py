@@ -63,6 +63,9 @@ class Pipeline:
         capacity: Records that may wait in the outbox before reading pauses.
         folder: Where the quarantine file is written.
         clock: Unix time.
+
+    Raises:
+        ConfigurationError: A source's options do not fit its format.
     """
 
     def __init__(
@@ -93,6 +96,9 @@ class Pipeline:
         self._followers: dict[str, Follower] = {}
         self._stored: dict[str, bytes] = {}
         self._failed = False
+        for source in sources.values():
+            # A source that cannot be read at all must stop the agent's start, not be tried again for ever.
+            Follower(source)
 
     def follow(self, stop: threading.Event) -> None:
         """Read what is new, again and again, until `stop` is set."""
@@ -103,7 +109,7 @@ class Pipeline:
                 failures = 0
             except TrunklineError as error:
                 failures += 1
-                _logger.warning("contribution paused", code=error.code, failures=failures)
+                _logger.warning("contribution paused", code=error.code, reason=str(error), failures=failures)
             stop.wait(POLL_S if not failures else min(LONGEST_WAIT_S, POLL_S * 2 ** min(failures, 10)))
 
     def read(self, stop: threading.Event, *, finish: bool) -> None:

@@ -8,7 +8,7 @@ from carrier_miniature import PEER, SELF
 from carrier_rows import expected_idx, label_of, row
 
 from trunkline.crypto.witness_encryption import decrypt_batch
-from trunkline.errors import ProofError, StorageError, UnavailableError
+from trunkline.errors import ConfigurationError, ProofError, StorageError, UnavailableError
 from trunkline.jager.carrier.hop_of import filing_of
 from trunkline.jager.carrier.label_schedule import LabelSchedule
 from trunkline.jager.carrier.outbox import Count, Outbox
@@ -205,3 +205,20 @@ def test_full_outbox_pauses_reading(room, monkeypatch):
         stop.set()
         thread.join(30)
     assert room.outbox.waiting < 40
+
+
+def test_source_whose_options_do_not_fit_stops_the_start(room, miniature, tmp_path):
+    wrong = room.source.model_copy(update={"format": "field-map", "field_map": "no-such-map"})
+    with pytest.raises(ConfigurationError):
+        Pipeline(
+            {"one": wrong},
+            provider=SELF,
+            parameters=miniature.parameters,
+            outbox=room.outbox,
+            schedule=room.schedule,
+            maker=RecordMaker(miniature.parameters, miniature.signer, miniature.clock),
+            delays=lambda count: [0.0] * count,
+            capacity=10_000,
+            folder=tmp_path,
+            clock=miniature.clock,
+        )
