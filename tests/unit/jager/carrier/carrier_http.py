@@ -25,6 +25,7 @@ class HttpDeployment:
         self.headers: list[tuple[str, dict[str, str]]] = []
         self.ports: list[tuple[str, int]] = []
         self.more: dict[str, Callable[[bytes], bytes]] = {}
+        self.media: dict[str, str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -61,6 +62,7 @@ class HttpDeployment:
                 content = deployment.answer(self.path, body)
                 deployment.hook(self.path, True)
                 self.send_response(200)
+                self.send_header("content-type", deployment.media.get(self.path, "application/octet-stream"))
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
