@@ -105,7 +105,7 @@ class Accountability:
         if evidence.grant.requester_id != requester:
             raise PolicyError("a report is handed in by the tracer whom its grant names")
         occasion = self._occasion("report", requester, evidence)
-        self.store.check_quota(occasion, self.config.reports_per_month)
+        self.store.check_quota(digest, occasion, self._limit("report"))
         # 3.
         transcripts = self.evaluate(report.bundle)
         matter = _Matter(
@@ -127,7 +127,7 @@ class Accountability:
             raise PolicyError("a disavowal is handed in by the tracer or by the carrier that disavows")
         check_statement(statement, disavowal.bundle, self.parameters, self.registry.current())
         occasion = self._occasion("disavowal", statement.provider, evidence)
-        self.store.check_quota(occasion, self.config.disavowals_per_month)
+        self.store.check_quota(digest, occasion, self._limit("disavowal"))
         # 3.
         transcripts = self.evaluate(disavowal.bundle)
         matter = _Matter(occasion, requester, disavowal.bundle, evidence, transcripts, statement=statement)
@@ -143,6 +143,9 @@ class Accountability:
             self.clock(),
         )
 
+    def _limit(self, kind: Kind) -> int:
+        return self.config.reports_per_month if kind == "report" else self.config.disavowals_per_month
+
     def _decide(self, digest: bytes, matter: _Matter) -> bytes:
         evidence = matter.evidence
         with self.join_log.lock:
@@ -155,7 +158,9 @@ class Accountability:
             validated = validate_trace(situation_of(evidence, members=members_of(named), malformed=True))
             # 5.
             plan, opened = self._open(matter, validated, register)
-            chain = self.store.log_openings(matter.occasion, plan)
+            chain = self.store.log_openings(
+                digest, matter.occasion, plan, limit=self._limit(matter.occasion.kind)
+            )
             signers = signer_entries(opened, register)
         # 6.
         disavowing = None if matter.statement is None else matter.statement.provider
@@ -176,7 +181,7 @@ class Accountability:
             openings_log=chain,
         )
         document = verdict.sign(self.verdict_key).encode()
-        self.store.keep_verdict(digest, matter.occasion, document)
+        self.store.keep_verdict(digest, document, matter.occasion.time)
         _logger.info("verdict", kind=verdict.kind, openings=len(plan), findings=len(verdict.findings))
         return document
 

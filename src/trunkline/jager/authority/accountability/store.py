@@ -80,28 +80,42 @@ class OpeningsStore:
                 sa.select(VERDICTS.c.document).where(VERDICTS.c.digest == digest)
             ).scalar()
 
-    def check_quota(self, occasion: Occasion, limit: int) -> None:
-        """Check that a party may still hand one in.
+    def check_quota(self, digest: bytes, occasion: Occasion, limit: int) -> None:
+        """Check that a party may still hand one in, before any work is done for it.
 
         Raises:
             QuotaError: It may not; the message says when it may again.
         """
-        since = occasion.time - MONTH_S
-        mine = (VERDICTS.c.kind == occasion.kind) & (VERDICTS.c.party == occasion.party.value)
         with reading(self._engine) as connection:
-            times = connection.execute(
-                sa.select(VERDICTS.c.time).where(mine, VERDICTS.c.time > since).order_by(VERDICTS.c.time)
-            ).scalars()
-            used = list(times)
-        if len(used) >= limit:
-            wait = int(used[-limit] + MONTH_S - occasion.time) + 1
-            raise QuotaError(
-                f"{limit} {occasion.kind}s in 30 days are used up; the next is possible in {wait} s"
-            )
+            _check_quota(connection, digest, occasion, limit)
 
-    def log_openings(self, occasion: Occasion, reasons: Mapping[bytes, OpeningReason]) -> bytes:
-        """Write openings into the log, before anything of them leaves; return the head of the chain."""
+    def log_openings(
+        self, digest: bytes, occasion: Occasion, reasons: Mapping[bytes, OpeningReason], *, limit: int
+    ) -> bytes:
+        """Count a request and write its openings into the log, before anything of them leaves.
+
+        A request that was cut short is counted once and its openings are logged again.
+
+        Args:
+            digest: The request.
+            occasion: For whom, for what and when.
+            reasons: What is opened, and why.
+            limit: How many requests the party has within a month.
+
+        Returns:
+            The head of the chain.
+
+        Raises:
+            QuotaError: The quota is used up; nothing was logged.
+        """
         with storage_errors(), self._engine.begin() as connection:
+            connection.execute(sa.delete(VERDICTS).where(VERDICTS.c.digest == digest))
+            _check_quota(connection, digest, occasion, limit)
+            connection.execute(
+                sa.insert(VERDICTS).values(
+                    digest=digest, kind=occasion.kind, party=occasion.party.value, time=occasion.time
+                )
+            )
             last = connection.execute(
                 sa.select(OPENINGS.c.position, OPENINGS.c.chain).order_by(OPENINGS.c.position.desc()).limit(1)
             ).one_or_none()
@@ -127,24 +141,29 @@ class OpeningsStore:
                 connection.execute(sa.insert(OPENINGS), rows)
         return chain
 
-    def keep_verdict(self, digest: bytes, occasion: Occasion, document: bytes) -> None:
+    def keep_verdict(self, digest: bytes, document: bytes, now: float) -> None:
         """Keep a verdict for repeated requests, and forget old ones."""
         with storage_errors(), self._engine.begin() as connection:
             connection.execute(
                 sa.update(VERDICTS)
-                .where(VERDICTS.c.time < occasion.time - MONTH_S, VERDICTS.c.document.is_not(None))
+                .where(VERDICTS.c.time < now - MONTH_S, VERDICTS.c.document.is_not(None))
                 .values(document=None)
             )
-            connection.execute(sa.delete(VERDICTS).where(VERDICTS.c.digest == digest))
             connection.execute(
-                sa.insert(VERDICTS).values(
-                    digest=digest,
-                    kind=occasion.kind,
-                    party=occasion.party.value,
-                    time=occasion.time,
-                    document=document,
-                )
+                sa.update(VERDICTS).where(VERDICTS.c.digest == digest).values(document=document)
             )
+
+
+def _check_quota(connection: sa.Connection, digest: bytes, occasion: Occasion, limit: int) -> None:
+    mine = (VERDICTS.c.kind == occasion.kind) & (VERDICTS.c.party == occasion.party.value)
+    # The request itself may stand there already, cut short.
+    others = (VERDICTS.c.time > occasion.time - MONTH_S) & (VERDICTS.c.digest != digest)
+    used = list(
+        connection.execute(sa.select(VERDICTS.c.time).where(mine, others).order_by(VERDICTS.c.time)).scalars()
+    )
+    if len(used) >= limit:
+        wait = int(used[-limit] + MONTH_S - occasion.time) + 1
+        raise QuotaError(f"{limit} {occasion.kind}s in 30 days are used up; the next is possible in {wait} s")
 
 
 def _next(chain: bytes, occasion: Occasion, record_id: bytes, reason: OpeningReason) -> bytes:

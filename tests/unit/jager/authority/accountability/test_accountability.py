@@ -12,7 +12,7 @@ from trunkline.errors import (
     SignatureError,
     StorageError,
 )
-from trunkline.jager.authority.accountability.store import OPENINGS
+from trunkline.jager.authority.accountability.store import OPENINGS, OpeningsStore
 from trunkline.jager.messages.accountability import Report
 from trunkline.jager.validation.judge import judge
 from trunkline.service.database import storage_errors
@@ -44,6 +44,10 @@ def logged(room):
 
 def check(world, document):
     return judge(document, world.parameters, world.registry)
+
+
+def _fail(*_):
+    raise StorageError("gone")
 
 
 # --- reports ------------------------------------------------------------------------------------------
@@ -218,6 +222,19 @@ def test_openings_are_logged_and_the_log_cannot_be_changed(world, room, honest):
         with pytest.raises((StorageError, sa.exc.IntegrityError), match="append-only"):  # noqa: SIM117 - the inner two act
             with storage_errors(), room.engine.begin() as connection:
                 connection.execute(statement)
+
+
+def test_request_that_was_cut_short_after_its_openings_is_counted_once(world, tmp_path, honest):
+    # As if the process had died between the log and the verdict.
+    room = Room(world, tmp_path, reports_per_month=1)
+    lie = world.record("X C D", signer="C")
+    bundle = world.bundle([*honest[:2], lie, honest[3]], own="C D -")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OpeningsStore, "keep_verdict", _fail)
+        with pytest.raises(StorageError, match="gone"):
+            room.report(bundle)
+    assert len(logged(room)) == 2
+    check(world, room.report(bundle))
 
 
 def test_log_of_openings_is_a_chain(world, room, honest):
