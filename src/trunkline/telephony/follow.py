@@ -236,11 +236,10 @@ class Follower:
         for path in paths:
             try:
                 connection = stack.enter_context(open_read_only(path))
+                tables = accounting_tables(connection)
             except CdrError as error:
                 rejects.append(Reject(path, 0, str(error)))
                 continue
-            connection.execute("BEGIN")
-            tables = accounting_tables(connection)
             if not tables:
                 rejects.append(Reject(path, 0, NO_TABLES))
             for table in tables:

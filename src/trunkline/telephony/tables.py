@@ -24,6 +24,7 @@ from trunkline.telephony.rows import Row
 ACCOUNTING_TABLES = ("acc", "missed_calls", "acc_cdrs")
 _COPY_LIMIT = 1 << 30
 _BUSY_SECONDS = 5.0
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 NOT_A_DATABASE = "the file is not a SQLite database, or a damaged one"
 TOO_LONG = "the row is longer than its limit of 64 KiB"
 UNREADABLE = "the table cannot be read: the database is damaged, or locked by its writer"
@@ -80,57 +81,71 @@ class TableItem:
 def open_read_only(path: str) -> Iterator[sqlite3.Connection]:
     """Open a database read-only, also in write-ahead mode and in a folder that cannot be written to.
 
+    All that is read is of one moment: the connection is in a transaction.
+
     Raises:
-        CdrError: The file is missing or not a database.
+        CdrError: The file is missing, locked by its writer, or not a database.
     """
     with ExitStack() as stack:
         try:
-            connection = stack.enter_context(closing(_connect(path)))
+            connection = _connect(path, stack)
         except (sqlite3.Error, OSError) as error:
             raise CdrError(NOT_A_DATABASE if Path(path).is_file() else "the database is missing") from error
         yield connection
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, stack: ExitStack) -> sqlite3.Connection:
+    """Open a database in one of three ways; the stack closes and removes what that needed."""
     address = "file:" + quote(str(Path(path).absolute()))
-    connection = _try_to_read(f"{address}?mode=ro")
+    connection = _try_to_read(f"{address}?mode=ro", stack)
     if connection is not None:
         return connection
+    if Path(f"{path}-journal").exists():
+        # What is in the file is half of a change; only its writer can undo it.
+        raise CdrError(UNREADABLE)
     # A database in write-ahead mode needs its -shm file, which cannot be made in a read-only folder.
     log = Path(f"{path}-wal")
     if not log.exists() or log.stat().st_size == 0:
-        connection = _try_to_read(f"{address}?immutable=1")
-        if connection is None:
-            raise sqlite3.DatabaseError
-        return connection
-    if Path(path).stat().st_size + log.stat().st_size > _COPY_LIMIT:
+        connection = _try_to_read(f"{address}?immutable=1", stack)
+    elif Path(path).stat().st_size + log.stat().st_size > _COPY_LIMIT:
         raise CdrError("the database is in write-ahead mode in a read-only folder and too large to copy")
-    with tempfile.TemporaryDirectory(prefix="trunkline-cdr-") as folder:
+    else:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trunkline-cdr-"))
         copy = Path(folder) / "copy.sqlite"
         shutil.copyfile(path, copy)
         shutil.copyfile(log, f"{copy}-wal")
-        original = sqlite3.connect(copy)
-        memory = sqlite3.connect(":memory:")
-        with closing(original):
-            original.backup(memory)
-        return memory
+        connection = _try_to_read(f"file:{quote(str(copy))}", stack)
+    if connection is None:
+        raise sqlite3.DatabaseError
+    return connection
 
 
-def _try_to_read(uri: str) -> sqlite3.Connection | None:
-    with ExitStack() as stack:
+def _try_to_read(uri: str, stack: ExitStack) -> sqlite3.Connection | None:
+    with ExitStack() as opened:
         try:
-            connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
-            stack.callback(connection.close)
+            connection = opened.enter_context(closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)))
+            # The first look takes the lock, and the transaction keeps it until the last row is read.
+            connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) in _LOCKED:
+                raise CdrError(UNREADABLE) from error
             return None
-        stack.pop_all()
+        stack.enter_context(opened.pop_all())
         return connection
 
 
 def accounting_tables(connection: sqlite3.Connection) -> list[str]:
-    """Return which of the accounting tables a database has."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    """Return which of the accounting tables a database has.
+
+    Raises:
+        CdrError: The list of tables cannot be read.
+    """
+    try:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.Error as error:
+        raise CdrError(UNREADABLE) from error
+    names = {name for (name,) in found}
     return [table for table in ACCOUNTING_TABLES if table in names]
 
 

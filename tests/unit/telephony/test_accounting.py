@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 from cdr_cases import EAST, NORTH, WEST, poll_to_end, read, read_batches, read_rows, source, utc
 
+from trunkline.telephony import tables
 from trunkline.telephony.follow import Follower, FollowState
 from trunkline.telephony.model import Attempt, TimeKind
 
@@ -224,6 +225,12 @@ def test_bad_row_is_refused_by_itself(proxy, row, fragment):
     assert len(records) == 2
     assert fragment in reject.reason
     assert reject.line == 3
+
+
+def test_row_number_of_thousands_of_digits_does_not_end_the_reading(proxy):
+    proxy.acc(event("9" * 5_000, 5, callid="x"), event(3, 5, callid="y"))
+    records, rejects = proxy.read(time="answer")
+    assert (len(records), rejects) == (2, [])
 
 
 def test_file_without_header_is_refused_row_by_row(tmp_path):
@@ -501,6 +508,28 @@ def test_database_that_is_damaged_within_is_refused_and_tried_again(tmp_path):
     assert any("damaged" in reject.reason for reject in first.rejects)
     path.write_bytes(whole)
     assert first.rows_read + follower.poll(SECOND).rows_read == 200
+
+
+def test_database_that_its_writer_has_locked_is_not_read_half_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "_BUSY_SECONDS", 0)
+    path = tmp_path / "acc.sqlite"
+    connection = database(path)
+    insert(connection, "acc", event(1, 5))
+    connection.execute("BEGIN EXCLUSIVE")
+    follower = Follower(sqlite_source(path))
+    (reject,) = follower.poll(0).rejects
+    assert "locked by its writer" in reject.reason
+    connection.commit()
+    assert follower.poll(SECOND).rows_read == 1
+
+
+def test_database_whose_writer_died_in_a_change_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "acc.sqlite"
+    insert(database(path), "acc", event(1, 5))
+    (tmp_path / "acc.sqlite-journal").write_bytes(b"x")
+    monkeypatch.setattr(tables, "_try_to_read", lambda _uri, _stack: None)
+    (reject,) = Follower(sqlite_source(path)).poll(0).rejects
+    assert "cannot be read" in reject.reason
 
 
 def test_row_with_a_huge_value_is_refused_by_itself(tmp_path):

@@ -158,6 +158,10 @@ def test_json_file_is_complete_without_line_feed_and_not_before(tmp_path):
         ("[]", "no variables"),
         ('{"variables": {}}', "no uuid"),
         ('{"variables": {"uuid": "a", "destination_number": "1", "start_uepoch": "0"}}', "no time at all"),
+        (
+            f'{{"variables": {{"uuid": "a", "destination_number": "1", "end_uepoch": "{"9" * 5_000}"}}}}',
+            "no time at all",
+        ),
         ('{"variables": {"uuid": 1}, "callflow": [1, {"caller_profile": 2}]}', "no uuid"),
     ],
 )

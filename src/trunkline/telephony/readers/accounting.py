@@ -24,6 +24,7 @@ _JULIAN_1970 = 2_440_587.5
 _NAIVE_1970 = datetime(1970, 1, 1)  # noqa: DTZ001 - the zone is the source's
 _SECONDS_A_DAY = 86_400
 _MICROSECONDS = re.compile(r"\d{1,6}", re.ASCII)
+_ROW_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _DURATION = re.compile(r"\d{1,9}(\.\d{1,9})?", re.ASCII)
 
 
@@ -135,7 +136,7 @@ class AccountingReader:
             kind=kind,
             file=position.file,
             line=position.line,
-            order=int(number) if number.isascii() and number.isdecimal() else position.line,
+            order=int(number) if _ROW_NUMBER.fullmatch(number) else position.line,
             join=fields.get("callid", ""),
             visit=visit,
             caller=caller,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -39,6 +39,10 @@ class Rewrite(_Table):
             re.compile(self.pattern)
         except re.error as error:
             raise ValueError("pattern: not a regular expression") from error
+        try:
+            re.sub(self.pattern, self.replacement, "")
+        except (re.error, IndexError) as error:
+            raise ValueError("replacement: names a group that the pattern does not have") from error
         return self
 
 
@@ -115,7 +119,7 @@ class FieldMap(_Table):
     lenient_quotes: bool = False
     header: bool = False
     time_format: str = "iso"
-    zone_hours: dict[str, float] = Field(default_factory=dict)
+    zone_hours: dict[str, Annotated[float, Field(gt=-24, lt=24)]] = Field(default_factory=dict)
     select: tuple[Condition, ...] = ()
     answered: Condition | None = None
     fields: Fields

@@ -5,6 +5,7 @@ are joined by the identifier of the incoming leg.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -75,6 +76,7 @@ _SQL_START = "INSERT INTO cdr VALUES ("
 _SQL_END = ");"
 # A whole call's variables stand in one line.
 _JSON_LIMIT = 1 << 20
+_MICROSECONDS = re.compile(r"\d{1,17}", re.ASCII)
 _OTHER_LEG = ("signal_bond", "originating_leg_uuid", "originator", "bleg_uuid")
 
 
@@ -141,7 +143,7 @@ class FreeswitchJsonReader:
         fields = _flatten(text)
         for stamp in ("start", "answer", "end"):
             microseconds = fields.get(f"{stamp}_uepoch", "")
-            if microseconds.isascii() and microseconds.isdecimal() and int(microseconds) > 0:
+            if _MICROSECONDS.fullmatch(microseconds) and int(microseconds) > 0:
                 seconds, fraction = divmod(int(microseconds), 1_000_000)
                 fields[f"{stamp}_stamp"] = f"{seconds}.{fraction:06}"
             elif microseconds:
