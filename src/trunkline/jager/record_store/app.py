@@ -57,9 +57,11 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
     known[0].check_valid_at(clock())
     key = IdentityKey.load(config.key)
     acceptance = Acceptance(known, config.id, key.public_key)
-    registry = RegistryFile(config.registry, known[0].registry_key)
     with contextlib.ExitStack() as opened:
         opened.enter_context(lock_directory(config.data_dir))
+        registry = RegistryFile(
+            config.registry, known[0].registry_key, serial_file=config.data_dir / "registry-serial"
+        )
         engine = RocksEngine(config.data_dir / "records")
         opened.callback(engine.close)
         nonces = NonceStore(config.data_dir / "nonces.sqlite")

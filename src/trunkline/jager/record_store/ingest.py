@@ -127,7 +127,8 @@ class Ingest:
             except TrunklineError as error:
                 _logger.warning("contributions not stored", code=error.code, reason=str(error))
                 self._fail(batch, error)
-            except Exception:
+            except BaseException:
+                # A panic of the core is no `Exception`; without this thread all contributors would wait.
                 _logger.exception("contributions not stored")
                 self._fail(batch, StorageError("the record store failed; nothing was acknowledged"))
             else:

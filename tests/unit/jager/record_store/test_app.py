@@ -6,7 +6,14 @@ import pytest
 from fastapi.testclient import TestClient
 from store_lab import AUDIENCE, NOW, OTHER, body, code
 
-from trunkline.errors import ConfigurationError, EvidenceError, InputError, SignatureError, StorageError
+from trunkline.errors import (
+    ConfigurationError,
+    ConflictError,
+    EvidenceError,
+    InputError,
+    SignatureError,
+    StorageError,
+)
 from trunkline.jager.messages.contribution import CONTRIBUTION_LIMIT, CONTRIBUTION_TYPE, Contribution
 from trunkline.jager.messages.retrieval import RetrievalPage, RetrievalRequest, assemble_result
 from trunkline.jager.record_store import rocksdb
@@ -95,6 +102,17 @@ def test_full_disk_gives_no_receipt_but_an_error_worth_retrying(lab, client, mon
         assert (response.status_code, code(response)) == (503, "storage")
         assert "space" not in response.text
     assert len(lab.contribute(client, records).keys) == 2
+
+
+def test_registry_older_than_one_in_force_is_refused_after_a_restart(lab, clock):
+    # Else a restart with an old file would bring a suspended carrier's retrievals back.
+    config = lab.write_files()
+    lab.write_registry(serial=3)
+    with TestClient(create(config, clock)) as client:
+        assert client.get("/ready").status_code == 200
+    lab.write_registry(serial=2)
+    with pytest.raises(ConflictError, match="serial 2, older than 3"):
+        create(config, clock)
 
 
 def test_readiness_is_that_of_the_database(client, monkeypatch):

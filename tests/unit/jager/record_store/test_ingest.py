@@ -267,6 +267,27 @@ def test_contribution_that_cannot_be_stored_gets_no_receipt_and_the_next_one_is_
             ingest.submit(Contribution(plain(lab, 1)[0])).result(30)
 
 
+class Panic(BaseException):
+    """What the core raises when it panics is no `Exception` either."""
+
+
+def test_panic_of_the_core_is_answered_and_the_store_goes_on(lab, make_ingest):
+    verifier = FakeVerifier()
+    verify, panics = verifier.verify_records, [True]
+
+    def panicking(records, period):
+        if panics:
+            panics.pop()
+            raise Panic
+        return verify(records, period)
+
+    verifier.verify_records = panicking
+    ingest = make_ingest(verifier, start=True)
+    with pytest.raises(StorageError, match="nothing was acknowledged"):
+        ingest.submit(Contribution(plain(lab, 1)[0])).result(30)
+    assert len(ingest.submit(Contribution(plain(lab, 1)[0])).result(30).keys) == 1
+
+
 def test_contribution_of_bad_records_only_writes_nothing(lab, make_ingest):
     broken = BrokenEngine(StorageError("written to"))
     (receipt,) = accept(make_ingest(FakeVerifier(), engine=broken), plain(lab, 2, last=FORGED))
