@@ -1,5 +1,6 @@
 """The registry of providers, signed by its own key (docs/protocol.md, section 7)."""
 
+import os
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -190,7 +191,11 @@ class RegistryFile:
             return
         new = self._serial_file.with_suffix(".new")
         try:
-            new.write_text(str(self._registry.serial))
+            with new.open("w") as file:
+                file.write(str(self._registry.serial))
+                # An empty file after a power failure would keep the service from starting.
+                file.flush()
+                os.fsync(file.fileno())
             new.replace(self._serial_file)
         except OSError as error:
             # The newer registry is in force all the same; only a restart would not know of it.
