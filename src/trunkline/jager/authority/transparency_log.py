@@ -16,6 +16,7 @@ from trunkline.service.database import reading
 from trunkline.service.merkle import MerkleTree
 
 _CHUNK = 10_000
+_LAST_POSITION = (1 << 62) - 1  # what the database can be asked for, with some room
 
 
 def log_table(metadata: sa.MetaData) -> sa.Table:
@@ -88,7 +89,7 @@ class TransparencyLog:
         Raises:
             InputError: The interval is empty or begins before the first entry.
         """
-        if not 0 <= start < end:
+        if not 0 <= start < end or start > _LAST_POSITION:
             raise InputError("log entries are asked for from a start up to but without a later end")
         found = self._read(start, min(end, start + ENTRIES_LIMIT))
         return LogEntries(start=start, entries=tuple(found))

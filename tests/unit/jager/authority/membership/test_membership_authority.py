@@ -147,6 +147,7 @@ def test_log_entry_is_proven_to_be_in_the_signed_head(service, deployment, secre
         "/v1/log/entries?start=3&end=3",
         "/v1/log/entries?start=-1&end=3",
         "/v1/log/entries?start=x&end=3",
+        "/v1/log/entries?start=9223372036854775808&end=9223372036854775809",
     ],
 )
 def test_log_asked_for_what_is_not_there_answers_an_input_error(address, service, problem_of):
