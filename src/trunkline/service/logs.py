@@ -6,7 +6,9 @@ library's error may quote the input, and input may be a telephone number.
 
 import logging
 import sys
+import threading
 import traceback
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -48,12 +50,23 @@ def configure_logging(service: str, level: str = "info") -> None:
             ],
         )
     )
+    # What nobody catches would be printed by the interpreter with its text.
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda caught: _log_uncaught(
+        caught.exc_type, caught.exc_value, caught.exc_traceback
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # These log every request, or each step of a start, at "info".
     for noisy in ("httpx", "httpcore", "uvicorn", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _log_uncaught(
+    _kind: type[BaseException], error: BaseException | None, _trace: TracebackType | None
+) -> None:
+    structlog.get_logger(__name__).critical("uncaught error", exc_info=error)
 
 
 def _locate_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -1,5 +1,7 @@
 import json
 import logging
+import sys
+import threading
 
 import pytest
 import structlog
@@ -15,6 +17,7 @@ def restored_logging():
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
 
 
 def lines(capsys):
@@ -50,3 +53,20 @@ def test_exception_is_logged_by_class_and_place_without_its_text(capsys, name):
     line = json.loads(text)
     assert line["exception"] == "ValueError"
     assert "test_logs.py" in line["where"][0]
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_uncaught_exception_is_logged_without_its_text(capsys, where):
+    configure_logging("labels")
+    if where == "thread":
+        thread = threading.Thread(target=int, args=("+1555 0100",))
+        thread.start()
+        thread.join()
+    else:
+        try:
+            int("+1555 0100")
+        except ValueError as error:
+            sys.excepthook(ValueError, error, error.__traceback__)
+    text = capsys.readouterr().err
+    assert "555" not in text
+    assert json.loads(text)["exception"] == "ValueError"
