@@ -12,7 +12,7 @@ from trunkline.cli.output import bar, console, print_json
 SETTINGS: dict[str, dict[str, Any]] = {
     # A carrier that files more than a thousand records a second: its label schedule is bought for that rate,
     # and nothing waits in the pool.
-    "labels": {"batch": 512, "interval_ms": 250},
+    "labels": {"batch": 1024, "interval_ms": 500},
     "contribution": {"batch": 512, "interval_ms": 20, "delay_max_s": 0.0, "connections": 3},
 }
 
