@@ -178,7 +178,7 @@ def _running(
     def guarded(target: Callable[[threading.Event], None]) -> None:
         try:
             target(ending)
-        except Exception as error:
+        except BaseException as error:  # a panic of the core is no Exception
             _logger.exception("a part of the agent failed")
             failures.append(error)
             stop.set()

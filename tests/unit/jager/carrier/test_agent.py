@@ -12,6 +12,7 @@ from carrier_rows import expected_idx, row
 from trunkline.errors import ConfigurationError, ProofError, StorageError, UnavailableError
 from trunkline.jager.carrier.agent import Agent
 from trunkline.jager.carrier.control import ControlClient
+from trunkline.jager.carrier.label_schedule import LabelSchedule
 from trunkline.service.files import lock_directory
 from trunkline.telephony.source import load_sources
 
@@ -169,6 +170,18 @@ def test_stop_ends_a_contribution_that_waits_for_a_store_that_is_down(deployment
     assert counts["waiting"] == 3
     deployment.hook = lambda _path, _answered: None
     assert Agent(deployment.config).contribute_all()["acknowledged"] == 3
+
+
+def test_panic_of_the_core_in_one_part_ends_the_agent_instead_of_leaving_it_lame(deployment, monkeypatch):
+    class Panic(BaseException):
+        """What the core raises when it panics is no `Exception` either."""
+
+    def panic(_schedule, _stop):
+        raise Panic
+
+    monkeypatch.setattr(LabelSchedule, "run", panic)
+    with pytest.raises(Panic):
+        Agent(deployment.config).run(threading.Event())
 
 
 def test_second_agent_on_the_same_folder_is_refused(deployment):
