@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,9 @@ from trunkline.telephony.source import CdrSource
 CASE_LIMIT = 2_000
 TOLERANCE_LIMIT_MS = 3_600_000
 CSV_ROWS_LIMIT = 100_000
+CSV_SIZE_LIMIT = 64 << 20
 _WITHHELD_WORDS = frozenset({"", "anonymous", "withheld"})
+_REPLACED = "\ufffd"  # what stands for bytes that are not UTF-8
 # Numbers are given in full, so the region plays no part.
 _PLAN = NumberPlan(style="e164", region="US")
 
@@ -126,7 +129,7 @@ class TraceQuery:
             "src": src,
             "dst": dst,
             "time_ms": _time_ms(time),
-            "tolerance_ms": round(tolerance_s * 1000),
+            "tolerance_ms": round(tolerance_s * 1000) if isfinite(tolerance_s) else None,
             "case": case,
             "approval_wait_s": float(approval_wait_s),
         }
@@ -222,29 +225,36 @@ def read_queries(
         CdrError: The file cannot be read, or has no such columns.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        if path.stat().st_size > CSV_SIZE_LIMIT:
+            raise CdrError(f"{path} is larger than {CSV_SIZE_LIMIT >> 20} MiB; split it")
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             reader = csv.DictReader(file)
             if not {"src", "dst", "time"} <= set(reader.fieldnames or ()):
                 raise CdrError(f"{path} needs a header line with the columns src, dst and time")
             for count, row in enumerate(reader):
                 if count >= CSV_ROWS_LIMIT:
                     raise CdrError(f"{path} has more than {CSV_ROWS_LIMIT} rows; split it")
-                try:
-                    query: TraceQuery | InputError = TraceQuery.of_text(
-                        row["src"] or "",
-                        row["dst"] or "",
-                        row["time"] or "",
-                        tolerance_s=float(row.get("tolerance_s") or 0),
-                        case=row.get("case") or "",
-                        approval_wait_s=approval_wait_s,
-                    )
-                except InputError as error:
-                    query = error
-                except (ValueError, OverflowError):
-                    query = InputError("tolerance_s is not a number of seconds")
-                yield reader.line_num, query
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+                yield reader.line_num, _query_of_row(row, approval_wait_s)
+    except (OSError, csv.Error) as error:
         raise CdrError(f"{path} cannot be read as a CSV file in UTF-8") from error
+
+
+def _query_of_row(row: Mapping[str, str | None], approval_wait_s: float) -> TraceQuery | InputError:
+    if any(_REPLACED in (value or "") for value in row.values()):
+        return InputError("the line is not UTF-8; save the file as UTF-8")
+    try:
+        return TraceQuery.of_text(
+            row["src"] or "",
+            row["dst"] or "",
+            row["time"] or "",
+            tolerance_s=float(row.get("tolerance_s") or 0),
+            case=row.get("case") or "",
+            approval_wait_s=approval_wait_s,
+        )
+    except InputError as error:
+        return error
+    except ValueError:
+        return InputError("tolerance_s is not a number of seconds")
 
 
 def _party(text: str) -> Party:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trunkline.errors import CdrError, InputError, NotFoundError, NumberError
-from trunkline.jager.carrier.trace_query import TraceQuery, find_call, read_queries
+from trunkline.jager.carrier.trace_query import CSV_SIZE_LIMIT, TraceQuery, find_call, read_queries
 from trunkline.jager.messages.hop import Hop
 from trunkline.jager.validation.records import OwnRecord
 from trunkline.telephony.call_details import LabelRules
@@ -70,6 +70,8 @@ def test_query_of_text_reads_times(time):
         ({"time": "inf"}, InputError, "neither ISO 8601"),
         ({"tolerance_s": -1}, InputError, "tolerance_ms"),
         ({"tolerance_s": 1e7}, InputError, "tolerance_ms"),
+        ({"tolerance_s": float("nan")}, InputError, "tolerance_ms"),
+        ({"tolerance_s": float("inf")}, InputError, "tolerance_ms"),
         ({"case": "x" * 2001}, InputError, "case"),
     ],
 )
@@ -111,11 +113,28 @@ def test_bad_line_of_a_csv_does_not_touch_its_neighbours(tmp_path):
     assert found[5].src == WITHHELD
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"src,dst,time\n\xff\xfe\n"])
+def test_line_that_is_not_utf_8_does_not_touch_its_neighbours(tmp_path):
+    path = tmp_path / "calls.csv"
+    line = f"{ALICE.text},{BOB.text},1700000000,M%sller\n".encode()
+    path.write_bytes(b"src,dst,time,case\n" + line % b"u" + line % b"\xfc" + line % b"\xc3\xbc")
+    first, damaged, last = (query for _, query in read_queries(path))
+    assert (first.case, last.case) == ("Muller", "M\u00fcller")
+    assert "not UTF-8" in str(damaged)
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"src,dst,time\n" + b"9" * 200_000, b"\xff\xfe\n"])
 def test_file_of_another_form_is_a_cdr_error(tmp_path, content):
     path = tmp_path / "calls.csv"
     path.write_bytes(content)
     with pytest.raises(CdrError, match=r"columns|UTF-8"):
+        list(read_queries(path))
+
+
+def test_file_of_queries_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "calls.csv"
+    with path.open("wb") as file:
+        file.truncate(CSV_SIZE_LIMIT + 1)
+    with pytest.raises(CdrError, match="split it"):
         list(read_queries(path))
 
 
