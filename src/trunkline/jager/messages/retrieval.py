@@ -232,7 +232,7 @@ def assemble_result(pages: Sequence[RetrievalPage], grant: Grant, parameters: Pu
         4. The pages are of one answer, every one there once, in order, and all agree on what they share.
         5. The indices answered are the grant's.
         6. Total and result digest are those of the records.
-        7. The records are under the grant's indices, in order of idx and day.
+        7. The records are under the grant's indices, in order of idx and day, and none stands there twice.
 
     Args:
         pages: All pages, in order.
@@ -276,6 +276,9 @@ def assemble_result(pages: Sequence[RetrievalPage], grant: Grant, parameters: Pu
     order = [(stored.record.idx, stored.hour // _HOURS_A_DAY) for stored in records]
     if any(one > two for one, two in pairwise(order)):
         raise EvidenceError("the records of the result are out of order")
+    # One honest record, answered 65 times, would otherwise be a flood, and a reason to open it.
+    if len({stored.record.data for stored in records}) != len(records):
+        raise EvidenceError("the result has a record twice")
     return Result(first.answer_time, records, served_before)
 
 

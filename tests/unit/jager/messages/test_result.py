@@ -26,7 +26,7 @@ def stored(idx, hour=1000, filling=0):
     return StoredRecord(hour, Record(b"\x01\x01" + bytes(12) + idx + bytes([filling]) * 668))
 
 
-RECORDS = [stored(INDICES[0]), stored(INDICES[0], 1030), stored(INDICES[2], 5), stored(INDICES[2], 6, 1)]
+RECORDS = [stored(INDICES[0]), stored(INDICES[0], 1030, 2), stored(INDICES[2], 5), stored(INDICES[2], 6, 1)]
 
 
 @pytest.fixture
@@ -162,4 +162,12 @@ def test_record_under_an_index_that_was_not_asked_for_is_refused(keys, grant, pa
 def test_records_out_of_order_are_refused(keys, grant, parameters, order):
     wrong = make_pages(keys.store, grant, [RECORDS[place] for place in order])
     with pytest.raises(EvidenceError, match="out of order"):
+        assemble_result(wrong, grant, parameters)
+
+
+@pytest.mark.parametrize("hour", [6, 7, 50])
+def test_record_answered_twice_is_refused(keys, grant, parameters, hour):
+    # The store could make a flood of one honest record, and have it opened.
+    wrong = make_pages(keys.store, grant, [*RECORDS, stored(INDICES[2], hour, 1)])
+    with pytest.raises(EvidenceError, match="a record twice"):
         assemble_result(wrong, grant, parameters)
