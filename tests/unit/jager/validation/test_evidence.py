@@ -1,13 +1,16 @@
 """The checks over a trace's evidence, each with a trace that fails it."""
 
+import tracemalloc
+
 import pytest
 from trace_world import CASE_TEXT, NOW, World, some_carrier
 
+from trunkline.crypto.group_signature import Signer
 from trunkline.errors import DecodingError, EvidenceError, InputError, SignatureError, TooLargeError
 from trunkline.jager.messages.accountability import BUNDLE_LIMIT, TraceBundle
 from trunkline.jager.messages.authorization import Grant
 from trunkline.jager.messages.record import Record
-from trunkline.jager.validation.evidence import examine, situation_of
+from trunkline.jager.validation.evidence import check_window, examine, situation_of
 from trunkline.jager.validation.records import Outcome
 from trunkline.jager.validation.validate import validate_trace
 
@@ -137,6 +140,47 @@ def test_record_with_a_broken_group_signature_is_the_stores_fault(world, honest)
 def test_record_of_a_period_not_in_force_is_the_stores_fault(world, honest):
     evidence = examine(world.bundle(honest, hour=NOW // 3600 + 24 * 30), world.parameters)
     assert len(evidence.store_faults) == 3
+
+
+def test_period_of_the_hour_of_acceptance_and_of_the_grace_at_its_begin_is_in_force(world, honest):
+    boundary = world.period * world.parameters.period_s
+    grace_end = boundary + world.parameters.period_s + world.parameters.period_grace_s
+    accepted = {
+        hour: not examine(world.bundle(honest, hour=hour), world.parameters).store_faults
+        for hour in (boundary // 3600 - 1, boundary // 3600, grace_end // 3600 - 1, grace_end // 3600)
+    }
+    assert list(accepted.values()) == [False, True, True, False]
+
+
+class ShortPeriods(World):
+    """Credential periods of ten minutes, with a grace of one."""
+
+    def _parameters(self):
+        return super()._parameters().model_copy(update={"period_s": 600, "period_grace_s": 60})
+
+
+def test_every_period_of_an_hour_is_in_force_where_periods_are_shorter():
+    world = ShortPeriods()
+    body, secret, hour = world.body("- A -"), world.members["A"].secret, NOW // 3600
+    faults = []
+    for period in range(6 * hour - 2, 6 * hour + 7):
+        credential = world.issuer.issue(period, secret.public_point)
+        signer = Signer(world.parameters.group, world.parameters.hash, secret, credential)
+        record = Record(signer.seal_batch(body))
+        faults.append(bool(examine(world.bundle([record]), world.parameters).store_faults))
+    assert faults == [True, *[False] * 7, True]
+
+
+def test_tolerance_made_up_by_the_tracer_is_refused_before_its_window_is_listed(world, bundle):
+    call = bundle.call.model_copy(update={"tolerance_ms": (1 << 32) - 1})
+    fine = world.parameters.model_copy(update={"resolution_ms": 10})
+    tracemalloc.start()
+    try:
+        with pytest.raises(EvidenceError, match="window"):
+            check_window(bundle.model_copy(update={"call": call}), fine)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_record_that_does_not_decrypt_is_told_apart(world, honest):
