@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from trunkline.cli.output import console, print_json
+from trunkline.errors import ConflictError
 
 Folder = Annotated[Path, typer.Option("--dir", help="The deployment's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
@@ -22,7 +23,10 @@ def up(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Starts authorities, record store and carriers; makes a deployment if there is none."""
+    """Starts authorities, record store and carriers; makes a deployment if there is none.
+
+    Done again, it starts what does not run any more.
+    """
     from trunkline.jager.deployment.ceremony import Terms
     from trunkline.jager.deployment.lab import lab_carriers, lab_rules
     from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment
@@ -36,13 +40,17 @@ def up(
             terms = Terms(name, rules=lab_rules(lab))
         deployment.create(terms, carriers)
         console.print(f"made a deployment in {deployment.directory}")
-    running = {one.name for one in deployment.processes.running()}
-    if not running:
-        started = deployment.start_services()
-        deployment.enrol(deployment.carriers())
-        started += deployment.start_carriers(deployment.carriers())
-        for one in started:
-            console.print(f"  {one.name:24} pid {one.pid}")
+    elif lab is not None or carrier:
+        raise ConflictError(
+            f"{deployment.directory} holds a deployment already, and its carriers are settled: "
+            "leave --lab and --carrier out, or name another folder with --dir"
+        )
+    started = deployment.start_services()
+    absent = deployment.absent_carriers()
+    deployment.enrol(absent)
+    started += deployment.start_carriers(absent)
+    for one in started:
+        console.print(f"  {one.name:24} pid {one.pid}")
     _report(deployment.processes.running(), as_json=as_json)
 
 

@@ -126,7 +126,6 @@ class LocalDeployment:
         halves["registry"] = make_keys("registry", self.directory / "root" / "registry")
         root = IdentityKey.load(self.directory / "root" / ROOT_KEY_FILE)
         payload = parameters_payload(terms, [one for one in halves.values() if one["role"] != "root"])
-        write_atomically(self.public / "parameters.json", sign_parameters(payload, root), mode=0o644)
         fingerprint = root_fingerprint(root.public_key)
         write_atomically(self.public / "fingerprint.txt", f"{fingerprint}\n".encode(), mode=0o644)
 
@@ -151,6 +150,8 @@ class LocalDeployment:
         self._write_service_configs(fingerprint, ports, store_id, judge_id)
         for one in carriers:
             self._write_carrier_config(one, terms.deployment, fingerprint, ports, store_id)
+        # Last, because a folder that has it counts as a whole deployment.
+        write_atomically(self.public / "parameters.json", sign_parameters(payload, root), mode=0o644)
 
     def _folder(self, role: str) -> Path:
         return self.directory / role if role == RECORD_STORE else self.directory / "authority" / role
@@ -233,8 +234,13 @@ class LocalDeployment:
     # --- running it -----------------------------------------------------------------------------------
 
     def start_services(self) -> list[Running]:
-        """Starts the four authorities and the record store, and waits until they are ready."""
-        return self._start((*AUTHORITY_ROLES, RECORD_STORE))
+        """Starts those of the four authorities and the record store that do not run, until they are ready."""
+        services = (*AUTHORITY_ROLES, RECORD_STORE)
+        return self._start([name for name in services if self.processes.find(name) is None])
+
+    def absent_carriers(self) -> list[str]:
+        """The carriers whose agents do not run."""
+        return [name for name in self.carriers() if self.processes.find(f"{_CARRIER}{name}") is None]
 
     def enrol(self, names: Iterable[str]) -> None:
         """Has these carriers join, as `trunkline carrier enroll` does; who is enrolled stays as it is."""
