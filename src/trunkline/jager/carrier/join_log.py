@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 
 from trunkline.errors import EvidenceError
 from trunkline.jager.messages.log import ENTRIES_LIMIT, JOIN_LOG, LogEntries, LogHead
@@ -54,11 +55,13 @@ class JoinLog:
             raise EvidenceError("the join log has become shorter; keep the heads, they prove it")
         entries = self._fetch(self._tree.size, head.size)
         read = [decode_log_entry(entry) for entry in entries]
+        # On a copy: a log that was rewritten must go on failing, and not be read anew as if it were another.
+        tree = deepcopy(self._tree)
         for entry in entries:
-            self._tree.append(entry)
-        if self._tree.root() != head.root:
-            self._tree, self._members = MerkleTree(), {}
+            tree.append(entry)
+        if tree.root() != head.root:
             raise EvidenceError("the join log's entries are not those that its signed head names")
+        self._tree = tree
         for issued in read:
             if isinstance(issued, IssuanceEntry):
                 known = self._members.get(issued.period, frozenset())

@@ -102,6 +102,18 @@ def test_log_that_became_shorter_is_refused(join_log, log):
         join_log.members([(8, SELF)])
 
 
+def test_log_that_was_rewritten_is_refused_however_often_it_is_asked(join_log, log):
+    log.issue(SELF, 7)
+    join_log.members([(7, SELF)])
+    log.entries.clear()
+    log.issue(PEER, 7)
+    log.issue(SELF, 8)
+    for _ in range(2):
+        with pytest.raises(EvidenceError, match="not those that its signed head names"):
+            join_log.members([(8, SELF)])
+    assert join_log.members([(7, SELF)]) == {7: frozenset({SELF})}
+
+
 @pytest.mark.parametrize("change", [lambda _entries: [], lambda entries: [*entries, *entries]])
 def test_answer_with_another_number_of_entries_is_refused(join_log, log, change):
     log.issue(SELF, 7)
