@@ -25,6 +25,10 @@ TRUTH = "ground-truth.csv"
 
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _UNIX = re.compile(r"\b1795\d{6}\b")
+_TRUTH_COLUMNS = (
+    *("call_id", "kind", "customer", "src", "dst", "path"),
+    *("start_utc", "answer_utc", "end_utc", "sip_code", "outcome"),
+)
 _ACCOUNTING_TABLES = ("acc", "missed_calls", "acc_cdrs")
 
 
@@ -144,11 +148,9 @@ def _shuffle_table(connection: sqlite3.Connection, table: str, order: random.Ran
 def chain_lab(folder: Path, calls: int) -> Path:
     """A lab of five carriers with answered calls of the last minutes, each along the whole chain."""
     folder.mkdir(parents=True)
-    start = recent_start(calls)
     entries = []
     for name in CHAIN:
         (folder / name).mkdir()
-        (folder / name / "Master.csv").write_text("".join(chain_rows(name, calls, start)))
         entries.append(
             {
                 "id": name,
@@ -164,17 +166,28 @@ def chain_lab(folder: Path, calls: int) -> Path:
         )
     (folder / "carriers.toml").write_text(tomli_w.dumps({"carrier": entries}))
     with (folder / TRUTH).open("w", newline="") as file:
-        columns = ["call_id", "kind", "customer", "src", "dst", "path", "start_utc", "answer_utc", "end_utc"]
-        columns += ["sip_code", "outcome"]
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        for number in range(calls):
+        csv.DictWriter(file, _TRUTH_COLUMNS).writeheader()
+    more_calls(folder, calls)
+    return folder
+
+
+def more_calls(folder: Path, calls: int) -> None:
+    """Let further calls happen in a chain lab: every carrier's file grows."""
+    with (folder / TRUTH).open(newline="") as file:
+        known = list(csv.DictReader(file))
+    start = datetime.fromisoformat(known[0]["end_utc"]) if known else recent_start(calls)
+    for name in CHAIN:
+        rows = list(chain_rows(name, len(known) + calls, start))[len(known) :]
+        with (folder / name / "Master.csv").open("a") as file:
+            file.writelines(rows)
+    with (folder / TRUTH).open("a", newline="") as file:
+        writer = csv.DictWriter(file, _TRUTH_COLUMNS)
+        for number in range(len(known), len(known) + calls):
             src, dst = call_numbers(number)
             times = ">".join([start.isoformat()] * len(CHAIN))
             row = [f"N{number}", "normal", "load", f"+{src}", f"+{dst}", ">".join(CHAIN), times]
             row += [start.isoformat(), start.isoformat(), "200", "answered"]
-            writer.writerow(dict(zip(columns, row, strict=True)))
-    return folder
+            writer.writerow(dict(zip(_TRUTH_COLUMNS, row, strict=True)))
 
 
 def blame(folder: Path, carrier: str, blamed: str) -> None:
