@@ -56,7 +56,7 @@ test-rust: setup
 	@$(CARGO) test --quiet --locked --workspace --profile $(CARGO_PROFILE)
 
 test-python: setup
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: setup ## the figures of docs/benchmarks.md
 	@$(BIN)/trunkline bench primitives
