@@ -25,6 +25,7 @@ def pipeline(
     from trunkline.crypto.record import RECORD_SIZE
     from trunkline.jager.deployment.chain import (
         chain_deployment,
+        cpu_seconds,
         peak_memory_mb,
         wait_acknowledged,
         write_calls,
@@ -36,16 +37,21 @@ def pipeline(
         with chain_deployment(Path(temporary), carriers, SETTINGS) as deployment:
             with bar("records acknowledged", records) as progress:
                 write_calls(deployment, carriers, records)
-                began = time.monotonic()
+                began, cpu_before = time.monotonic(), cpu_seconds(deployment)
                 ended = wait_acknowledged(deployment, "b1", records, progress.set)
+                cpu_after = cpu_seconds(deployment)
             memory = peak_memory_mb(deployment)
             store = deployment.directory / "record-store" / "data"
             stored = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
     seconds = ended - began
+    cpu = {name: (cpu_after[name] - cpu_before[name]) * 1000 / records for name in cpu_after}
     result = {
         "records": records,
         "seconds": round(seconds, 2),
         "records_per_second": round(records / seconds, 1),
+        # On a machine that does other things too, this says more than the time that passed.
+        "cpu_ms_per_record": {name: round(value, 3) for name, value in cpu.items()}
+        | {"total": round(sum(cpu.values()), 3)},
         "record_bytes": RECORD_SIZE,
         "store_bytes_per_record": round(stored / records, 1),
         "peak_memory_mb": memory,

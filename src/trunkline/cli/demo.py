@@ -37,7 +37,10 @@ def demo(
 
             lies = Lies(run)
         try:
-            traced = _first_act(run, None if lies is None else lies.extra_sources())
+            run.create(None if lies is None else lies.extra_sources())
+            if lies is not None:
+                lies.prepare()
+            traced = _first_act(run)
             if lies is not None:
                 lies.play(traced)
         finally:
@@ -50,10 +53,10 @@ def demo(
             print_json(result)
 
 
-def _first_act(run: Any, extra_sources: Any) -> list[Any]:
+def _first_act(run: Any) -> list[Any]:
     console.rule("A traced robocall, from the call records of real switches")
     console.print("Keys of the root, the registry, four authorities and the record store; parameters signed.")
-    _say_pids(run.start(extra_sources))
+    _say_pids(run.start())
     with bar("enrolling carriers", None) as progress:
         _say_pids(run.enrol(progress.set))
     with bar("contributing call records", None) as progress:

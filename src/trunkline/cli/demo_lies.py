@@ -63,6 +63,10 @@ class Lies:
             for carrier in carriers
         }
 
+    def prepare(self) -> None:
+        """Makes the files that the scenario rows will be written to, so that agents find them empty."""
+        self._write_rows([])
+
     def play(self, traced: list[Traced]) -> list[dict[str, Any]]:
         """Tells the call in six ways, traces each telling, and has the lies judged.
 

@@ -1,5 +1,6 @@
 """A deployment of a chain of carriers with made-up calls, for measuring contribution and trace."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment
 DEPLOYMENT = "bench"
 _LOOK_S = 0.05
 _STALLED_S = 120.0
+_USER_TIME_FIELD = 11  # of /proc/PID/stat behind the command's name, counted from 0 (proc(5), "utime")
 
 
 @contextmanager
@@ -91,4 +93,14 @@ def peak_memory_mb(deployment: LocalDeployment) -> dict[str, int]:
         status = Path(f"/proc/{one.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
         found[one.name] = round(int(line.split()[1]) / 1000)
+    return found
+
+
+def cpu_seconds(deployment: LocalDeployment) -> dict[str, float]:
+    """The processor time that each process has used so far, in user mode and in the kernel."""
+    found = {}
+    for one in deployment.processes.running():
+        stat = Path(f"/proc/{one.pid}/stat").read_text()
+        user, system = stat[stat.rindex(")") + 2 :].split()[_USER_TIME_FIELD : _USER_TIME_FIELD + 2]
+        found[one.name] = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
     return found

@@ -57,14 +57,19 @@ class LabRun:
     pids: list[Running] = field(default_factory=list)
     began: float = 0.0
 
-    def start(self, extra_sources: Mapping[str, Mapping[str, Any]] | None = None) -> list[Running]:
-        """Holds the key ceremony and starts authorities and record store."""
+    def create(self, extra_sources: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """Holds the key ceremony."""
         carriers = lab_carriers(self.lab, DEPLOYMENT, extra_sources)
         self.titles = {one.name: one.title for one in carriers}
         self.names = {provider_id(DEPLOYMENT, one.name).hex: one.name for one in carriers}
         self.rules = lab_rules(self.lab)
         terms = Terms(DEPLOYMENT, rules=self.rules, submit_by_s=_YEARS * 365 * DAY_S, epoch_days=_YEARS * 365)
         self.deployment.create(terms, carriers)
+
+    def start(self) -> list[Running]:
+        """Starts authorities and record store, after the key ceremony if that was not held yet."""
+        if not self.deployment.exists:
+            self.create()
         self.began = time.monotonic()
         started = self.deployment.start_services()
         self.pids += started
