@@ -56,6 +56,13 @@ impl<G: Group> FixedBase<G> {
     }
 }
 
+impl<G: Group> Drop for FixedBase<G> {
+    fn drop(&mut self) {
+        // Some bases are a member's own credential.
+        self.entries.zeroize();
+    }
+}
+
 /// A signed odd digit: the index of |d| in its row, and whether d is negative (1) or not (0).
 #[derive(Clone, Copy, Default)]
 struct Digit {

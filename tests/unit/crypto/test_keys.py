@@ -59,6 +59,12 @@ def test_key_cannot_be_pickled_copied_or_hashed(kind: Any) -> None:
     assert not hasattr(key, "__dict__")
 
 
+def test_signer_cannot_be_pickled_or_copied(world: World) -> None:
+    for leak in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="pickle"):
+            leak(world.signer)
+
+
 def test_possession_proof_holds_for_its_own_role_and_key_only(world: World) -> None:
     keys = {"w": world.issuer, "vk_T": world.authorization, "Y": world.opener}
     for role, key in keys.items():

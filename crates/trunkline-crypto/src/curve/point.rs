@@ -59,7 +59,7 @@ pub trait Group: Copy + Send + Sync + Add<Output = Self> + Neg<Output = Self> {
     /// A point with coordinates x and y.
     type Affine: Copy + Default + Send + Sync;
     /// The words of such a point.
-    type Words: Copy + Default + Send + Sync + AsRef<[u64]> + AsMut<[u64]>;
+    type Words: Copy + Default + Send + Sync + AsRef<[u64]> + AsMut<[u64]> + Zeroize;
 
     /// The point with a denominator of 1.
     fn from_affine(point: &Self::Affine) -> Self;
