@@ -85,13 +85,7 @@ class Authorizer:
             QuotaError: The requester's quota does not suffice.
         """
         request = AuthorizationRequest.decode(body)
-        check_policy(
-            request,
-            sender=requester.id,
-            parameters=self._parameters,
-            kids_served=self._signer.kids,
-            tolerance_ms=self._config.tolerance_max_ms,
-        )
+        self._check(request, requester)
         digest = hashlib.sha256(body).digest()
         with storage_errors(), self._engine.begin() as connection:
             now = self._clock()
@@ -107,6 +101,7 @@ class Authorizer:
 
         Raises:
             NotFoundError: The requester has no such request, or it has expired.
+            InputError: Its label keys have been destroyed since it was made.
             PolicyError: It was denied.
         """
         with storage_errors(), self._engine.begin() as connection:
@@ -115,8 +110,19 @@ class Authorizer:
             if found is None or found.body is None:
                 raise NotFoundError("there is no such request of this requester, or it has expired")
             request = AuthorizationRequest.decode(found.body)
+            # Up to a week has passed, and keys may be gone: no grant is logged that nobody can use.
+            self._check(request, requester)
             answer = self._answer(connection, found, request, requester, now)
         return self._with_signatures(request, answer)
+
+    def _check(self, request: AuthorizationRequest, requester: Requester) -> None:
+        check_policy(
+            request,
+            sender=requester.id,
+            parameters=self._parameters,
+            kids_served=self._signer.kids,
+            tolerance_ms=self._config.tolerance_max_ms,
+        )
 
     def _admit(
         self,

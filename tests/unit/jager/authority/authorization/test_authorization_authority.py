@@ -16,7 +16,7 @@ from trunkline.jager.messages.authorization import (
     idx_digest,
 )
 from trunkline.jager.messages.log import AUTHORIZATION_LOG, InclusionProof, LogHead
-from trunkline.service.keys import IdentityKey, save_secret
+from trunkline.service.keys import IdentityKey, load_secret, save_secret
 from trunkline.service.merkle import verify_inclusion
 
 STORE_ID = b"\x57" * 16
@@ -294,6 +294,24 @@ def test_request_that_needs_a_person_is_pending_until_approved(human, deployment
     assert human.head().size == 1
     deployment.clock.now += 3600
     assert problem_of(human.poll(deployment.alpha, request_id))[:2] == (404, "not-found")
+
+
+def test_request_approved_after_its_keys_were_destroyed_gets_no_grant(human, deployment, clock, problem_of):
+    request_id = human.send(deployment.alpha, human.request(deployment.alpha)).json()["id"]
+    kept = tuple(
+        path
+        for path in human.config.label_signature_keys
+        if AuthorizationKey.from_bytes(load_secret(path, 32, kind="label-signature")).public_key
+        != deployment.parameters.keys[0].vk_t
+    )
+    assert len(kept) == 1
+    human.config = human.config.model_copy(update={"label_signature_keys": kept})
+    human.restart()
+    approve(human.config.data_dir, request_id, now=clock.now)
+    status, code, detail = problem_of(human.poll(deployment.alpha, request_id))
+    assert (status, code) == (400, "input")
+    assert "no longer, served here" in detail
+    assert human.head().size == 0
 
 
 def test_request_that_is_denied_stays_denied(human, deployment, clock, problem_of):
