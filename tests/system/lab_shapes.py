@@ -149,8 +149,9 @@ def chain_lab(folder: Path, calls: int) -> Path:
     """A lab of five carriers with answered calls of the last minutes, each along the whole chain."""
     folder.mkdir(parents=True)
     entries = []
-    for name in CHAIN:
+    for place, name in enumerate(CHAIN):
         (folder / name).mkdir()
+        neighbours = CHAIN[max(place - 1, 0) : place + 2]
         entries.append(
             {
                 "id": name,
@@ -160,7 +161,7 @@ def chain_lab(folder: Path, calls: int) -> Path:
                 "default_region": "US",
                 "number_format": "E.164 digits without +",
                 "cdr": f"{name}/Master.csv",
-                "trunks": {f"{other}-trunk": other for other in CHAIN if other != name},
+                "trunks": {f"{other}-trunk": other for other in neighbours if other != name},
                 "access": {"customers": "customer:load", "subscribers": "subscribers"},
             }
         )
@@ -190,8 +191,16 @@ def more_calls(folder: Path, calls: int) -> None:
             writer.writerow(dict(zip(_TRUTH_COLUMNS, row, strict=True)))
 
 
-def blame(folder: Path, carrier: str, blamed: str) -> None:
-    """Let a carrier of a chain lab say of all its calls that they came from another trunk."""
+def blame(folder: Path, carrier: str, blamed: str, call: int) -> None:
+    """Let a carrier of a chain lab say of one call that it came from somebody else."""
+
+    def carriers(entries: list[dict]) -> None:
+        [entry] = [entry for entry in entries if entry["id"] == carrier]
+        entry["trunks"][f"{blamed}-trunk"] = blamed
+
+    edit_carriers(folder, carriers)
     path = folder / carrier / "Master.csv"
+    rows = path.read_text().splitlines(keepends=True)
     honest = CHAIN[CHAIN.index(carrier) - 1]
-    path.write_text(path.read_text().replace(f"PJSIP/{honest}-trunk-", f"PJSIP/{blamed}-trunk-"))
+    rows[call] = rows[call].replace(f"PJSIP/{honest}-trunk-", f"PJSIP/{blamed}-trunk-")
+    path.write_text("".join(rows))
