@@ -9,8 +9,8 @@ import secrets
 
 import sqlalchemy as sa
 
-from trunkline.crypto.group_signature import IssuerKey
-from trunkline.errors import NotFoundError, PolicyError
+from trunkline.crypto.group_signature import IssuerKey, check_credential
+from trunkline.errors import CryptoError, NotFoundError, PolicyError
 from trunkline.jager.authority.membership import store
 from trunkline.jager.authority.membership.checks import check_join_request, check_renewal_period
 from trunkline.jager.messages.membership import (
@@ -88,12 +88,20 @@ class Membership:
         self, connection: sa.Connection, carrier: ProviderId, s_point: bytes, period: int, now: float
     ) -> CredentialResponse:
         found = store.find_credential(connection, s_point, period)
-        if found is None:
+        if found is None or not self._is_of_this_group(s_point, found[0]):
             credential = self._issuer.issue(period, s_point)
             log_index = store.add_credential(connection, carrier, s_point, period, credential, now)
         else:
             credential, log_index = found
         return CredentialResponse(self._parameters.hash, credential, log_index)
+
+    def _is_of_this_group(self, s_point: bytes, credential: bytes) -> bool:
+        """Tell a credential from one that was issued under earlier parameters with another issuer key."""
+        try:
+            check_credential(self._parameters.group, s_point, credential)
+        except CryptoError:
+            return False
+        return True
 
     @staticmethod
     def _refuse_revoked(connection: sa.Connection, carrier: ProviderId) -> None:

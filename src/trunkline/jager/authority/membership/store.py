@@ -1,6 +1,7 @@
 """The membership authority's database: nonces, members, credentials, revocations and the join log."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from trunkline.errors import ConflictError, PolicyError
 from trunkline.jager.authority.transparency_log import append_entry, log_table
@@ -135,13 +136,14 @@ def add_credential(
     credential: bytes,
     now: float,
 ) -> int:
-    """Keep a credential, log its issuance and return the index of the log entry."""
+    """Keep a credential in the place of any before it, log its issuance and return the log entry's index."""
     entry = IssuanceEntry(int(now), carrier, period, s_point)
     log_index = append_entry(connection, LOG, entry.encode())
+    issued = {"credential": credential, "log_index": log_index}
     connection.execute(
-        sa.insert(CREDENTIALS).values(
-            s_point=s_point, period=period, credential=credential, log_index=log_index
-        )
+        insert(CREDENTIALS)
+        .values(s_point=s_point, period=period, **issued)
+        .on_conflict_do_update(["s_point", "period"], set_=issued)
     )
     return log_index
 
