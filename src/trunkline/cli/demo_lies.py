@@ -24,6 +24,7 @@ from trunkline.jager.deployment.scenarios import (
 )
 from trunkline.jager.deployment.score import Traced
 from trunkline.jager.messages.accountability import TraceBundle
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.validation.drawing import draw
 from trunkline.jager.validation.judge import judge
 from trunkline.service.config import load_config
@@ -104,7 +105,7 @@ class Lies:
         else:
             console.print("    The tracer reports it; the authority opens the records that contradict.")
             verdict = send_report(self._config(scenario.tracer), bundle)
-        judged = judge(verdict.encode(), self._run.parameters, self._run.registry).to_json()
+        judged = judge(verdict.encode(), ParameterSet(self._run.parameters), self._run.registry).to_json()
         for line in describe_verdict(judged, dict(titles)):
             console.print(Padding(line, (0, 0, 0, 4)), markup=False)
         return judged

@@ -17,21 +17,24 @@ def judge(
     parameters: Annotated[Path, typer.Option(help="The signed public parameters.")],
     fingerprint: Annotated[str, typer.Option(help="Fingerprint of the root that signed them.")],
     registry: Annotated[Path, typer.Option(help="The signed list of providers.")],
+    earlier: Annotated[
+        list[Path], typer.Option(help="Signed public parameters before them; may be repeated.")
+    ] = [],  # noqa: B006 - typer reads the default, nobody changes it
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """Repeats every check from the file alone; says what is proven and what is merely claimed."""
     from trunkline.errors import TooLargeError
-    from trunkline.jager.messages.parameters import SignedParameters
+    from trunkline.jager.messages.parameter_set import ParameterSet
     from trunkline.jager.messages.registry import Registry
 
-    loaded = SignedParameters.load(parameters, fingerprint, now=None)
-    providers = Registry.load(registry, loaded.registry_key)
+    known = ParameterSet.load(parameters, earlier, fingerprint, now=None)
+    providers = Registry.load(registry, known.current.registry_key)
     names = {one.id.hex(): one.name for one in providers.providers}
     if file.stat().st_size > _FILE_LIMIT:
         raise TooLargeError(f"{file} is larger than a verdict can be")
     data = file.read_bytes()
     with console.status("checking every signature and proof"):
-        result = _judge_verdict(data, loaded, providers) if _is_verdict(data) else _judge_trace(data, loaded)
+        result = _judge_verdict(data, known, providers) if _is_verdict(data) else _judge_trace(data, known)
     _say(result, names)
     if as_json:
         print_json(result)
@@ -46,18 +49,18 @@ def _is_verdict(data: bytes) -> bool:
     return isinstance(value, dict) and "payload" in value
 
 
-def _judge_verdict(data: bytes, parameters: Any, registry: Any) -> dict[str, Any]:
+def _judge_verdict(data: bytes, known: Any, registry: Any) -> dict[str, Any]:
     from trunkline.jager.validation.judge import judge as judge_verdict
 
-    return judge_verdict(data, parameters, registry).to_json()
+    return judge_verdict(data, known, registry).to_json()
 
 
-def _judge_trace(data: bytes, parameters: Any) -> dict[str, Any]:
+def _judge_trace(data: bytes, known: Any) -> dict[str, Any]:
     from trunkline.jager.messages.accountability import TraceBundle
     from trunkline.jager.validation.evidence import examine, situation_of
     from trunkline.jager.validation.validate import validate_trace
 
-    evidence = examine(TraceBundle.decode(data), parameters)
+    evidence = examine(TraceBundle.decode(data), known)
     report = validate_trace(situation_of(evidence, members=None))
     return {"valid": True, "kind": "trace", "time": int(time.time()), "report": report.to_json()}
 

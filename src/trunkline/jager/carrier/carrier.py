@@ -17,7 +17,8 @@ from trunkline.jager.carrier.services import Services, open_services
 from trunkline.jager.carrier.tracer import Tracer
 from trunkline.jager.messages.contribution import CONTRIBUTION_TYPE
 from trunkline.jager.messages.labels import LABEL_REQUEST_TYPE
-from trunkline.jager.messages.parameters import PublicParameters, SignedParameters
+from trunkline.jager.messages.parameter_set import ParameterSet
+from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.service.files import lock_directory
 from trunkline.service.keys import IdentityKey
 from trunkline.telephony.source import CdrSource, load_sources
@@ -50,7 +51,10 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
     section = config.carrier
     with ExitStack() as stack:
         stack.enter_context(lock_directory(config.data_dir))
-        parameters = SignedParameters.load(config.parameters, config.root_fingerprint, now=clock())
+        known = ParameterSet.load(
+            config.parameters, config.earlier_parameters, config.root_fingerprint, now=clock()
+        )
+        parameters = known.current
         store_id = bytes.fromhex(section.record_store_id)
         parameters.store(store_id)
         identity = IdentityKey.load(section.identity_key)
@@ -103,7 +107,7 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
             retrieval=services.retrieval,
             clock=clock,
         )
-        tracer = Tracer(parameters, acquisition, JoinLog(parameters, services.join_log))
+        tracer = Tracer(known, acquisition, JoinLog(known, services.join_log))
         yield Carrier(config, parameters, credentials, services, outbox, schedule, sender, pipeline, tracer)
 
 

@@ -87,6 +87,7 @@ class CarrierConfig(BaseModel):
 
     Attributes:
         parameters: The signed public parameters.
+        earlier_parameters: Those before them, under which there are records and joinings still.
         root_fingerprint: Fingerprint of the deployment's root key, in hexadecimal.
         registry: The signed registry of providers.
         data_dir: The agent's own folder: outbox, credentials, quarantine.
@@ -100,6 +101,7 @@ class CarrierConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     parameters: Path
+    earlier_parameters: tuple[Path, ...] = ()
     root_fingerprint: str = Field(pattern=r"^[0-9a-f]{64}$")
     registry: Path
     data_dir: Path

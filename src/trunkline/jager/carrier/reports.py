@@ -14,7 +14,7 @@ from trunkline.jager.messages.accountability import (
     decode_verdict_document,
 )
 from trunkline.jager.messages.authorization import case_commitment, details_commitment
-from trunkline.jager.messages.parameters import PublicParameters, SignedParameters
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.signed_document import SignedDocument
 from trunkline.service.client import JSON
 from trunkline.service.keys import IdentityKey
@@ -62,7 +62,7 @@ def send_disavowal(
         EvidenceError: The evidence is incomplete, or the verdict is not the authority's.
         TrunklineError: The authority refused or is not available.
     """
-    parameters = _parameters(config, clock)
+    parameters = _known(config, clock).up_to(bundle.params_hash, "the trace").current
     call = bundle.call
     statement = DisavowalStatement(
         carrier=config.carrier.provider.value,
@@ -83,18 +83,21 @@ def send_disavowal(
 
 
 def _send(config: CarrierConfig, path: str, body: bytes, clock: Callable[[], float]) -> SignedDocument:
-    parameters = _parameters(config, clock)
+    known = _known(config, clock)
     identity = IdentityKey.load(config.carrier.identity_key)
-    services = open_services(config.carrier, parameters, identity, clock)
+    services = open_services(config.carrier, known.current, identity, clock)
     try:
         verdict = decode_verdict_document(services.accountability.post(path, body, JSON).content)
     finally:
         services.close()
-    if verdict.key != parameters.accountability_key:
+    # The authority repeats a verdict that it gave before, under earlier parameters perhaps.
+    if verdict.key not in {parameters.accountability_key for parameters in known}:
         raise EvidenceError("the verdict is not signed by this deployment's accountability authority")
     verdict.verify("verdict")
     return verdict
 
 
-def _parameters(config: CarrierConfig, clock: Callable[[], float]) -> PublicParameters:
-    return SignedParameters.load(config.parameters, config.root_fingerprint, now=clock())
+def _known(config: CarrierConfig, clock: Callable[[], float]) -> ParameterSet:
+    return ParameterSet.load(
+        config.parameters, config.earlier_parameters, config.root_fingerprint, now=clock()
+    )

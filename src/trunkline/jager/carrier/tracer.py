@@ -12,7 +12,7 @@ from trunkline.jager.carrier.acquisition import Acquisition, Progress
 from trunkline.jager.carrier.join_log import JoinLog
 from trunkline.jager.carrier.trace_query import TraceQuery
 from trunkline.jager.messages.accountability import TraceBundle
-from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.validation.evidence import Evidence, examine, situation_of
 from trunkline.jager.validation.report import ValidationReport
 from trunkline.jager.validation.validate import validate_trace
@@ -29,6 +29,8 @@ class TraceOutcome:
         bundle: All the evidence: the result file that `judge` and `report` read.
         report: What it says.
         store_faults: Records with an invalid group signature, which the store should have refused.
+        unverified: How many records name public parameters that are not known here: later ones, or earlier
+            ones that the configuration leaves out. They play no part.
         members_known: Whether the join log was looked at; if not, nothing is called forged.
         seconds: How long it took.
     """
@@ -36,6 +38,7 @@ class TraceOutcome:
     bundle: TraceBundle
     report: ValidationReport
     store_faults: tuple[bytes, ...]
+    unverified: int
     members_known: bool
     seconds: float
 
@@ -45,6 +48,7 @@ class TraceOutcome:
             "bundle": self.bundle.encode().decode(),
             "report": self.report.to_json(),
             "store_faults": [record_id.hex() for record_id in self.store_faults],
+            "unverified": self.unverified,
             "members_known": self.members_known,
             "seconds": self.seconds,
         }
@@ -54,13 +58,13 @@ class Tracer:
     """Traces calls for one carrier. Safe to use from several threads.
 
     Args:
-        parameters: The public parameters.
+        known: The public parameters; traces are made under the current ones.
         acquisition: Asks the services.
         join_log: Who is a member.
     """
 
-    def __init__(self, parameters: PublicParameters, acquisition: Acquisition, join_log: JoinLog) -> None:
-        self._parameters = parameters
+    def __init__(self, known: ParameterSet, acquisition: Acquisition, join_log: JoinLog) -> None:
+        self._known = known
         self._acquisition = acquisition
         self._join_log = join_log
 
@@ -79,12 +83,16 @@ class Tracer:
         started = time.monotonic()
         bundle = self._acquisition.acquire(query, progress)
         progress("evidence")
-        evidence = examine(bundle, self._parameters)
+        evidence = examine(bundle, self._known)
         members = self._members(evidence)
         report = validate_trace(situation_of(evidence, members=members))
         seconds = time.monotonic() - started
         _logger.info("traced", labels=len(bundle.labels), records=len(evidence.records))
-        return TraceOutcome(bundle, report, evidence.store_faults, members is not None, seconds)
+        if evidence.unverified:
+            _logger.warning("records of parameters that are not known", records=evidence.unverified)
+        return TraceOutcome(
+            bundle, report, evidence.store_faults, evidence.unverified, members is not None, seconds
+        )
 
     def _members(self, evidence: Evidence) -> Mapping[int, frozenset[ProviderId]] | None:
         try:

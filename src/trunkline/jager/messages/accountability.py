@@ -58,7 +58,7 @@ _AS_BASE64 = PlainSerializer(lambda value: b64encode(value).decode(), return_typ
 
 
 _Hop = Annotated[bytes, hex_bytes(HOP_SIZE), AS_HEX]
-_Label = Annotated[bytes, _base64(64, 64), _AS_BASE64, Field(repr=False)]
+_Label = Annotated[bytes, _base64(64, 64), _AS_BASE64]
 _LabelSignature = Annotated[bytes, _base64(48, 48), _AS_BASE64]
 _Grant = Annotated[bytes, _base64(GRANT_SIZE, GRANT_SIZE), _AS_BASE64]
 _Page = Annotated[bytes, _base64(1, RETRIEVAL_RESULT_LIMIT), _AS_BASE64]
@@ -72,7 +72,7 @@ class PartyField(SignedModel):
     """A party of a call: its kind as in call details, and its value."""
 
     kind: Annotated[int, Field(ge=0, le=2)]
-    value: Annotated[str, Field(max_length=255, repr=False)]
+    value: Annotated[str, Field(max_length=255)] = Field(repr=False)
 
     @classmethod
     def of(cls, party: Party) -> Self:
@@ -121,7 +121,7 @@ class TracedLabel(SignedModel):
 
     epoch: _Unsigned64
     kid: Bytes16
-    label: _Label
+    label: _Label = Field(repr=False)
     signature: _LabelSignature
 
 
@@ -138,7 +138,7 @@ class TraceBundle(SignedModel):
     own: OwnRecordField | None
     labels: Annotated[tuple[TracedLabel, ...], Field(min_length=1, max_length=LABELS_LIMIT)]
     grant: _Grant
-    pages: Annotated[tuple[_Page, ...], Field(min_length=1, max_length=_PAGES_LIMIT, repr=False)]
+    pages: Annotated[tuple[_Page, ...], Field(min_length=1, max_length=_PAGES_LIMIT)] = Field(repr=False)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:

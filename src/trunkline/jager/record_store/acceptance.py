@@ -1,19 +1,18 @@
 """Which public parameters and credential periods the record store accepts now."""
 
-from collections.abc import Sequence
-
 from trunkline.errors import ConfigurationError, GrantError, InputError
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters
 
 
 class Acceptance:
     """The public parameters that this store knows; each is accepted while it is valid."""
 
-    def __init__(self, known: Sequence[PublicParameters], store_id: bytes, public_key: bytes) -> None:
+    def __init__(self, known: ParameterSet, store_id: bytes, public_key: bytes) -> None:
         """Check that this store stands in all parameters with its key.
 
         Raises:
-            ConfigurationError: It does not, or the parameters are of different deployments.
+            ConfigurationError: It does not.
         """
         for parameters in known:
             try:
@@ -24,15 +23,12 @@ class Acceptance:
                 ) from error
             if listed != public_key:
                 raise ConfigurationError("the public parameters name another key for this record store")
-        if len({parameters.deployment for parameters in known}) != 1:
-            raise ConfigurationError("the public parameters belong to different deployments")
-        self.newest = known[0]
-        self._by_hash = {parameters.hash: parameters for parameters in known}
-        self._by_ref = {parameters.ref: parameters for parameters in known}
+        self.newest = known.current
+        self._known = known
 
     def by_reference(self, reference: bytes, now: float) -> PublicParameters | None:
         """Return the parameters of a record's 8-byte reference if they are valid now, or None."""
-        return _valid(self._by_ref.get(reference), now)
+        return _valid(self._known.by_ref(reference), now)
 
     def of_grant(self, params_hash: bytes, now: float) -> PublicParameters:
         """Return the parameters of a grant.
@@ -40,7 +36,7 @@ class Acceptance:
         Raises:
             GrantError: They are unknown or not valid now.
         """
-        parameters = _valid(self._by_hash.get(params_hash), now)
+        parameters = _valid(self._known.by_hash(params_hash), now)
         if parameters is None:
             raise GrantError("the grant belongs to public parameters that are not in force here")
         return parameters

@@ -15,7 +15,8 @@ from trunkline.jager.messages.contribution import (
     RECEIPT_TYPE,
     Contribution,
 )
-from trunkline.jager.messages.parameters import PublicParameters, SignedParameters
+from trunkline.jager.messages.parameter_set import ParameterSet
+from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.registry import RegistryFile
 from trunkline.jager.messages.retrieval import (
     RETRIEVAL_REQUEST_TYPE,
@@ -50,17 +51,15 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
         StorageError: The data directory is in use by another process, damaged, or full.
         TrunklineError: The parameters or the registry cannot be verified.
     """
-    known = [
-        SignedParameters.load(path, config.root_fingerprint, now=None)
-        for path in (config.parameters, *config.earlier_parameters)
-    ]
-    known[0].check_valid_at(clock())
+    known = ParameterSet.load(
+        config.parameters, config.earlier_parameters, config.root_fingerprint, now=clock()
+    )
     key = IdentityKey.load(config.key)
     acceptance = Acceptance(known, config.id, key.public_key)
     with contextlib.ExitStack() as opened:
         opened.enter_context(lock_directory(config.data_dir))
         registry = RegistryFile(
-            config.registry, known[0].registry_key, serial_file=config.data_dir / "registry-serial"
+            config.registry, known.current.registry_key, serial_file=config.data_dir / "registry-serial"
         )
         engine = RocksEngine(config.data_dir / "records")
         opened.callback(engine.close)
@@ -95,13 +94,13 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
             resources.close()
 
     def ready() -> None:
-        known[0].check_valid_at(clock())
+        known.current.check_valid_at(clock())
         engine.check()
 
     app = create_application(
         "Trunkline record store", max_body=CONTRIBUTION_LIMIT, ready=ready, lifespan=lifespan
     )
-    audience = known[0].audience(f"{SERVICE}/{config.id.hex()}")
+    audience = known.current.audience(f"{SERVICE}/{config.id.hex()}")
     requester = authenticated(RequestVerifier(audience, registry.key_of, nonces, clock))
 
     @app.post("/v1/contributions")

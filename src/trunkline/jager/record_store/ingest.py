@@ -240,7 +240,7 @@ class Ingest:
             positions = range(start, start + contribution.count)
             start += contribution.count
             receipt = Receipt(
-                params_hash=self._acceptance.newest.hash,
+                params_hash=self._named_by(contribution, now).hash,
                 store_id=self._store_id,
                 hour=int(now) // _HOUR_S,
                 keys=tuple(
@@ -255,6 +255,14 @@ class Ingest:
             )
             receipts.append(receipt.sign(self._key))
         return receipts
+
+    def _named_by(self, contribution: Contribution, now: float) -> PublicParameters:
+        """The parameters of a receipt: the contributor may not have the newest ones yet."""
+        first = next(iter(contribution))
+        named = (
+            self._acceptance.by_reference(Record(first).params_ref, now) if first[:2] == _VERSION else None
+        )
+        return named or self._acceptance.newest
 
     def _verifier(self, params_hash: bytes, parameters: PublicParameters) -> RecordVerifier:
         if params_hash not in self._verifiers:

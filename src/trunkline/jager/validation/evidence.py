@@ -1,11 +1,13 @@
 """The checks over the evidence of one trace, which tracer, accountability authority and judge all repeat.
 
-1. The bundle is of these parameters, and its commitments open to its call and case.
+1. The bundle is of known parameters, and its commitments open to its call and case.
 2. Its labels are those of the call's window: every epoch once, in order, under the key of that epoch.
 3. The grant is the authorization authority's, for exactly the indices of these labels.
 4. The result is complete and signed by the record store.
 5. Every label signature verifies; each is needed before the first decryption.
-6. Every record's group signature verifies under the period that was in force when it was accepted.
+6. Every record's group signature verifies under the parameters that the record names, and these and its
+   period were in force when it was accepted. Records of parameters that are later than the trace's, or not
+   known, play no part: a carrier may have had the next ones already.
 7. Every record decrypts under the label of its index, or its failure is classified.
 
 A failure of 1 to 5 blames the request. A failure of 6 blames the store, which must not have kept the record.
@@ -24,6 +26,7 @@ from trunkline.errors import DecodingError, EvidenceError
 from trunkline.jager.messages.accountability import TraceBundle, TracedLabel
 from trunkline.jager.messages.authorization import Grant, KeyedLabel, case_commitment, idx_digest
 from trunkline.jager.messages.hop import Hop
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.record import Record
 from trunkline.jager.messages.retrieval import StoredRecord, assemble_result
@@ -46,6 +49,7 @@ class ExaminedRecord:
 
     Attributes:
         record: The record.
+        parameters: The public parameters that it names.
         record_id: Its identifier.
         hour: The hour in which it was accepted.
         epoch: The epoch of its label.
@@ -54,6 +58,7 @@ class ExaminedRecord:
     """
 
     record: Record
+    parameters: PublicParameters = field(repr=False)
     record_id: bytes
     hour: int
     epoch: int
@@ -67,11 +72,12 @@ class Evidence:
 
     Attributes:
         bundle: What was checked.
-        parameters: The public parameters it was checked under.
+        parameters: The public parameters that the trace was made under.
         grant: The grant.
         answer_time: When the store answered.
         records: All records with a valid group signature.
         store_faults: Identifiers of records that the store should not have kept.
+        unverified: How many records name parameters that are later than the trace's, or not known.
         served_before: For each epoch, how many grants the store had answered before.
     """
 
@@ -81,6 +87,7 @@ class Evidence:
     answer_time: int
     records: tuple[ExaminedRecord, ...] = field(repr=False)
     store_faults: tuple[bytes, ...]
+    unverified: int
     served_before: Mapping[int, int]
 
     def by_id(self) -> dict[bytes, ExaminedRecord]:
@@ -92,12 +99,12 @@ class Evidence:
         return {(each.record.period, each.hop.current) for each in self.records if each.hop is not None}
 
 
-def examine(bundle: TraceBundle, parameters: PublicParameters) -> Evidence:
+def examine(bundle: TraceBundle, known: ParameterSet) -> Evidence:
     """Check the evidence of one trace.
 
     Args:
         bundle: The trace.
-        parameters: The deployment's verified parameters.
+        known: The deployment's verified parameters.
 
     Raises:
         EvidenceError: The bundle does not fit the parameters, its call, its grant or its result.
@@ -105,8 +112,8 @@ def examine(bundle: TraceBundle, parameters: PublicParameters) -> Evidence:
         DecodingError: The grant or a page is malformed.
     """
     # 1.
-    if bundle.params_hash != parameters.hash:
-        raise EvidenceError("the trace was made under other public parameters")
+    known = known.up_to(bundle.params_hash, "the trace")
+    parameters = known.current
     grant = bundle.decoded_grant()
     if grant.case_commitment != case_commitment(bundle.case.salt, bundle.case.text):
         raise EvidenceError("the trace's case is not the one that its grant was given for")
@@ -121,12 +128,12 @@ def examine(bundle: TraceBundle, parameters: PublicParameters) -> Evidence:
     # 5.
     _check_label_signatures(bundle.labels, parameters)
     # 6.
-    sound, faults = _check_group_signatures(result.records, parameters)
+    sound, faults, unverified = _check_group_signatures(result.records, known)
     # 7.
     labels = dict(zip(keyed, bundle.labels, strict=True))
     records = _decrypt(sound, labels, bundle, parameters)
     served = {labels[idx].epoch: count for idx, count in result.served_before.items()}
-    return Evidence(bundle, parameters, grant, result.answer_time, records, faults, served)
+    return Evidence(bundle, parameters, grant, result.answer_time, records, faults, unverified, served)
 
 
 def check_window(bundle: TraceBundle, parameters: PublicParameters) -> None:
@@ -215,42 +222,69 @@ def _check_label_signatures(labels: Sequence[TracedLabel], parameters: PublicPar
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A record whose group signature is valid, with what that was checked against."""
+
+    stored: StoredRecord
+    parameters: PublicParameters
+    message: bytes
+
+
 def _check_group_signatures(
-    stored: Sequence[StoredRecord], parameters: PublicParameters
-) -> tuple[list[tuple[StoredRecord, bytes]], tuple[bytes, ...]]:
-    """Tell records with a valid signature from those that the store should have refused."""
-    verifier = Verifier(parameters.group, parameters.hash)
-    messages = [each.record.message(parameters.hash, parameters.gpk_id) for each in stored]
-    by_period: dict[int, list[int]] = defaultdict(list)
-    bad = set()
-    for index, each in enumerate(stored):
-        begin = each.hour * _HOUR_S
-        first, last = min(parameters.accepted_periods(begin)), parameters.period_of(begin + _HOUR_S - 1)
-        if each.record.params_ref != parameters.ref or not first <= each.record.period <= last:
-            bad.add(index)
+    stored: Sequence[StoredRecord], known: ParameterSet
+) -> tuple[list[_Sound], tuple[bytes, ...], int]:
+    """Tell records with a valid signature from those that the store should have refused, and from others."""
+    unverified = 0
+    faults: list[bytes] = []
+    groups: dict[tuple[bytes, int], list[_Sound]] = defaultdict(list)
+    for each in stored:
+        parameters = known.by_ref(each.record.params_ref)
+        if parameters is None:
+            unverified += 1
+            continue
+        message = each.record.message(parameters.hash, parameters.gpk_id)
+        candidate = _Sound(each, parameters, message)
+        if _in_force(each, parameters):
+            groups[parameters.hash, each.record.period].append(candidate)
         else:
-            by_period[each.record.period].append(index)
-    for period, indices in by_period.items():
-        signatures = b"".join(stored[index].record.signature for index in indices)
-        wrong = verifier.verify_batch(period, [messages[index] for index in indices], signatures)
-        bad.update(indices[position] for position in wrong)
-    sound = [(stored[i], messages[i]) for i in range(len(stored)) if i not in bad]
-    faults = sorted(stored[i].record.id(parameters.hash, parameters.gpk_id) for i in bad)
-    return sound, tuple(faults)
+            faults.append(_record_id(candidate))
+    sound: list[_Sound] = []
+    for (_, period), group in groups.items():
+        parameters = group[0].parameters
+        signatures = b"".join(each.stored.record.signature for each in group)
+        verifier = Verifier(parameters.group, parameters.hash)
+        wrong = set(verifier.verify_batch(period, [each.message for each in group], signatures))
+        faults += [_record_id(group[place]) for place in wrong]
+        sound += [each for place, each in enumerate(group) if place not in wrong]
+    return sound, tuple(sorted(faults)), unverified
+
+
+def _in_force(stored: StoredRecord, parameters: PublicParameters) -> bool:
+    """Whether a record's parameters and period were accepted at some time of its hour of acceptance."""
+    begin = stored.hour * _HOUR_S
+    end = begin + _HOUR_S - 1
+    first, last = min(parameters.accepted_periods(begin)), parameters.period_of(end)
+    valid = parameters.not_before <= end and begin < parameters.not_after
+    return valid and first <= stored.record.period <= last
+
+
+def _record_id(each: _Sound) -> bytes:
+    return each.stored.record.id(each.parameters.hash, each.parameters.gpk_id)
 
 
 def _decrypt(
-    sound: Sequence[tuple[StoredRecord, bytes]],
+    sound: Sequence[_Sound],
     labels: Mapping[bytes, TracedLabel],
     bundle: TraceBundle,
     parameters: PublicParameters,
 ) -> tuple[ExaminedRecord, ...]:
-    by_kid: dict[bytes, list[tuple[StoredRecord, bytes]]] = defaultdict(list)
-    for stored, message in sound:
-        by_kid[labels[stored.record.idx].kid].append((stored, message))
+    by_kid: dict[bytes, list[_Sound]] = defaultdict(list)
+    for each in sound:
+        by_kid[labels[each.stored.record.idx].kid].append(each)
     examined = []
     for kid, group in by_kid.items():
-        used = [labels[stored.record.idx] for stored, _ in group]
+        used = [labels[each.stored.record.idx] for each in group]
         details = {label.epoch: call_details(bundle, parameters, label.epoch) for label in used}
         outcomes = decrypt_batch(
             parameters.keys_by_kid[kid].vk_t,
@@ -258,12 +292,20 @@ def _decrypt(
             b"".join(label.signature for label in used),
             b"".join(label.label for label in used),
             [details[label.epoch] for label in used],
-            b"".join(stored.record.body for stored, _ in group),
+            b"".join(each.stored.record.body for each in group),
         )
-        for (stored, message), label, outcome in zip(group, used, outcomes, strict=True):
-            record_id = stored.record.id(parameters.hash, parameters.gpk_id)
-            hop = _read_hop(outcome)
-            examined.append(ExaminedRecord(stored.record, record_id, stored.hour, label.epoch, message, hop))
+        for each, label, outcome in zip(group, used, outcomes, strict=True):
+            examined.append(
+                ExaminedRecord(
+                    record=each.stored.record,
+                    parameters=each.parameters,
+                    record_id=_record_id(each),
+                    hour=each.stored.hour,
+                    epoch=label.epoch,
+                    message=each.message,
+                    hop=_read_hop(outcome),
+                )
+            )
     return tuple(sorted(examined, key=lambda record: (record.epoch, record.record_id)))
 
 

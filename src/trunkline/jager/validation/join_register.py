@@ -1,18 +1,23 @@
 """The public join log as its readers see it: who is a member in which period, and whose S is whose.
 
-Pure: heads and entries are handed in. What a register holds has been checked against a signed head.
+No input or output of its own: what fetches from the log is handed in. What a register holds has been
+checked against a signed head.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trunkline.crypto.group_signature import verify_join
-from trunkline.errors import EvidenceError, TrunklineError
-from trunkline.jager.messages.log import JOIN_LOG, LogHead
+from trunkline.errors import EvidenceError, SignatureError, TrunklineError
+from trunkline.jager.messages.log import ENTRIES_LIMIT, JOIN_LOG, LogEntries, LogHead
 from trunkline.jager.messages.membership import IssuanceEntry, JoinEntry, decode_log_entry
-from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.service.merkle import MerkleTree
 from trunkline.telephony.providers import ProviderId
+
+Fetch = Callable[[str, Mapping[str, str | int] | None], bytes]
+"""Gets a resource of the membership authority: path and query in, the answer's body out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,14 @@ class Member:
 
 
 class JoinRegister:
-    """A checked copy of the join log."""
+    """A checked copy of the join log.
 
-    def __init__(self, parameters: PublicParameters) -> None:
-        self._parameters = parameters
+    Args:
+        known: The public parameters: heads are signed under the current ones, joinings under any of them.
+    """
+
+    def __init__(self, known: ParameterSet) -> None:
+        self._known = known
         self._tree = MerkleTree()
         self._entries: list[bytes] = []
         self._by_point: dict[bytes, Member] = {}
@@ -39,6 +48,24 @@ class JoinRegister:
     def size(self) -> int:
         """How many entries have been read."""
         return self._tree.size
+
+    def read_on(self, fetch: Fetch) -> None:
+        """Fetch the log's newest head and the entries up to it, and take them as `absorb` does.
+
+        Raises:
+            UnavailableError: The membership authority does not answer.
+            TrunklineError: The answer has other entries than were asked for, or as `absorb` raises.
+        """
+        head = LogHead.decode(fetch("/v1/log/head", None))
+        entries: list[bytes] = []
+        while self.size + len(entries) < head.size:
+            start = self.size + len(entries)
+            end = min(head.size, start + ENTRIES_LIMIT)
+            answer = LogEntries.decode(fetch("/v1/log/entries", {"start": start, "end": end}))
+            if answer.start != start or not 0 < len(answer.entries) <= end - start:
+                raise EvidenceError("the join log's answer has other entries than were asked for")
+            entries.extend(answer.entries)
+        self.absorb(head, entries)
 
     def absorb(self, head: LogHead, entries: Sequence[bytes]) -> None:
         """Take the entries from `size` up to a head.
@@ -53,7 +80,8 @@ class JoinRegister:
             EvidenceError: The log is not what its head says; nothing was taken, and the head proves it.
         """
         # 1.
-        head.verify(self._parameters.membership_key, JOIN_LOG, self._parameters.hash)
+        current = self._known.current
+        head.verify(current.membership_key, JOIN_LOG, current.hash)
         # 2.
         if head.size != self.size + len(entries):
             raise EvidenceError("the join log has become shorter, or entries of it are missing")
@@ -65,7 +93,7 @@ class JoinRegister:
         decoded = [decode_log_entry(entry) for entry in entries]
         for entry in decoded:
             if isinstance(entry, JoinEntry):
-                check_join_entry(entry, self._parameters)
+                check_join_entry(entry, self._known)
         start = self.size
         self._tree, self.head = tree, head
         self._entries.extend(entries)
@@ -85,26 +113,49 @@ class JoinRegister:
         """The entry of a credential that was issued to a carrier for a period; None if there is none."""
         return self._issued.get((period, carrier))
 
+    def members(self) -> dict[int, frozenset[ProviderId]]:
+        """For each period who was issued a credential."""
+        found: dict[int, set[ProviderId]] = defaultdict(set)
+        for period, carrier in self._issued:
+            found[period].add(carrier)
+        return {period: frozenset(carriers) for period, carriers in found.items()}
+
     def proof(self, index: int) -> tuple[bytes, ...]:
         """The audit path of an entry in the log of the last head's size."""
         return tuple(self._tree.inclusion_proof(index))
 
 
-def check_join_entry(entry: JoinEntry, parameters: PublicParameters) -> None:
+def check_join_entry(entry: JoinEntry, known: ParameterSet) -> None:
     """Check that a joining is signed by the key it names and proves knowledge of the secret behind its S.
+
+    A carrier joins once and stays a member under later parameters, so the joining may be under any of the
+    known ones. It does not say which; its signature covers their hash.
 
     Raises:
         CryptoError: It does not.
     """
     request = entry.request
-    request.verify(parameters.hash)
+    params_hash = _signed_under(entry, known)
     verify_join(
-        parameters.hash,
+        params_hash,
         request.nonce,
         request.carrier_id.value,
         request.identity_key,
         request.s_point,
         request.proof,
+    )
+
+
+def _signed_under(entry: JoinEntry, known: ParameterSet) -> bytes:
+    for parameters in known:
+        try:
+            entry.request.verify(parameters.hash)
+        except SignatureError:
+            continue
+        return parameters.hash
+    raise SignatureError(
+        "a joining is not signed by its carrier under any of the known public parameters: "
+        "if there were earlier ones, name them"
     )
 
 

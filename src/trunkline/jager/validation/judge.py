@@ -1,6 +1,6 @@
 """The judge: checks a signed verdict offline, from the verdict, the public parameters and the registry alone.
 
-1. The verdict is signed by the accountability authority of these parameters.
+1. The verdict is signed by the accountability authority of the parameters that it names.
 2. Its evidence passes every check of `evidence.examine`.
 3. Every label is the VOPRF of the call's details at its epoch: the transcripts repeat its evaluation.
 4. A disavowal is signed by the carrier that the registry has the key of, about this call and case.
@@ -13,7 +13,7 @@
 What rests on cryptography and what on somebody's word is kept apart: see `Judgement`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from trunkline.jager.messages.accountability import (
 )
 from trunkline.jager.messages.authorization import details_commitment
 from trunkline.jager.messages.log import JOIN_LOG
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.registry import Registry
 from trunkline.jager.messages.signed_document import SignedDocument
@@ -101,12 +102,13 @@ class Judgement:
         }
 
 
-def judge(document: bytes, parameters: PublicParameters, registry: Registry) -> Judgement:
+def judge(document: bytes, known: ParameterSet, registry: Registry) -> Judgement:
     """Check a signed verdict in full.
 
     Args:
         document: The signed document.
-        parameters: The deployment's verified public parameters.
+        known: The deployment's verified public parameters, with all earlier ones that carriers joined or
+            filed under.
         registry: A verified registry, for carriers' identity keys.
 
     Raises:
@@ -117,24 +119,39 @@ def judge(document: bytes, parameters: PublicParameters, registry: Registry) -> 
     """
     # 1.
     envelope = decode_verdict_document(document)
-    _check_signature(envelope, parameters)
+    _check_key(envelope, known)
+    envelope.verify("verdict")
     verdict = Verdict.decode(envelope.payload)
-    if verdict.params_hash != parameters.hash:
-        raise EvidenceError("the verdict was made under other public parameters")
+    known = known.up_to(verdict.params_hash, "the verdict")
+    _check_key(envelope, [known.current])
     # 2.
-    evidence = examine(verdict.bundle, parameters)
+    evidence = examine(verdict.bundle, known)
+    try:
+        return _judge_evidence(verdict, evidence, known, registry)
+    except EvidenceError as error:
+        if not evidence.unverified:
+            raise
+        raise EvidenceError(
+            f"{error}; but {evidence.unverified} of its records name public parameters that are not among "
+            "the known ones: if they are earlier ones, name them"
+        ) from error
+
+
+def _judge_evidence(
+    verdict: Verdict, evidence: Evidence, known: ParameterSet, registry: Registry
+) -> Judgement:
     if verdict.kind == "report" and verdict.requester != evidence.grant.requester_id.value:
         raise EvidenceError("the verdict answers somebody else than the tracer whom the grant names")
     # 3.
-    check_transcripts(verdict.bundle, verdict.transcripts, parameters)
+    check_transcripts(verdict.bundle, verdict.transcripts, evidence.parameters)
     # 4.
     if verdict.statement is not None:
-        check_statement(verdict.statement, verdict.bundle, parameters, registry)
+        check_statement(verdict.statement, verdict.bundle, evidence.parameters, registry)
     # 5.
-    verdict.log_head.verify(parameters.membership_key, JOIN_LOG, parameters.hash)
-    points = _check_signers(verdict, parameters, registry)
+    verdict.log_head.verify(known.current.membership_key, JOIN_LOG, known.current.hash)
+    points = _check_signers(verdict, known, registry)
     # 6.
-    signers = _check_openings(verdict, evidence, points, parameters)
+    signers = _check_openings(verdict, evidence, points)
     # 7.
     members = _check_named(verdict, evidence)
     report = validate_trace(situation_of(evidence, members=members, malformed=True))
@@ -146,7 +163,9 @@ def judge(document: bytes, parameters: PublicParameters, registry: Registry) -> 
     if verdict.findings != derive_findings(evidence, report, signers, plan, disavowing=disavowing):
         raise EvidenceError("the verdict's findings are not those that follow from its evidence")
     opened = validate_trace(situation_of(evidence, members=members, signers=signers, malformed=True))
-    return Judgement(verdict, report, opened, signers, tuple(_proven(verdict)), tuple(_claimed(verdict)))
+    return Judgement(
+        verdict, report, opened, signers, tuple(_proven(verdict)), tuple(_claimed(verdict, evidence))
+    )
 
 
 def check_transcripts(
@@ -218,24 +237,21 @@ def derive_plan(verdict: Verdict, evidence: Evidence, report: ValidationReport, 
     return plan | plan_names(evidence, report, carrier, own)
 
 
-def _check_signature(envelope: SignedDocument, parameters: PublicParameters) -> None:
-    if envelope.key != parameters.accountability_key:
+def _check_key(envelope: SignedDocument, known: Iterable[PublicParameters]) -> None:
+    if envelope.key not in {parameters.accountability_key for parameters in known}:
         raise EvidenceError("the verdict is signed by another key than the accountability authority's")
-    envelope.verify("verdict")
 
 
-def _check_signers(
-    verdict: Verdict, parameters: PublicParameters, registry: Registry
-) -> dict[bytes, set[bytes]]:
+def _check_signers(verdict: Verdict, known: ParameterSet, registry: Registry) -> dict[bytes, set[bytes]]:
     """Check the signers' join entries; return each carrier's S, of which a re-admitted one has several."""
     points: dict[bytes, set[bytes]] = {}
     for signer in verdict.signers:
         entry = read_join_entry(signer.entry)
-        check_join_entry(entry, parameters)
+        check_join_entry(entry, known)
         if entry.request.carrier_id.value != signer.carrier:
             raise EvidenceError("a signer's join log entry is another carrier's")
-        known = registry.by_id(entry.request.carrier_id)
-        if known is None or known.key != entry.request.identity_key:
+        listed = registry.by_id(entry.request.carrier_id)
+        if listed is None or listed.key != entry.request.identity_key:
             raise EvidenceError("a signer joined with another identity key than the registry has for it")
         _check_inclusion(verdict, signer.entry, signer.index, signer.path)
         points.setdefault(signer.carrier, set()).add(entry.request.s_point)
@@ -271,7 +287,7 @@ def _check_inclusion(verdict: Verdict, entry: bytes, index: int, path: tuple[byt
 
 
 def _check_openings(
-    verdict: Verdict, evidence: Evidence, points: Mapping[bytes, set[bytes]], parameters: PublicParameters
+    verdict: Verdict, evidence: Evidence, points: Mapping[bytes, set[bytes]]
 ) -> dict[bytes, ProviderId | None]:
     records = evidence.by_id()
     signers: dict[bytes, ProviderId | None] = {}
@@ -280,8 +296,8 @@ def _check_openings(
         if record is None or each.record_id in signers:
             raise EvidenceError("the verdict opens a record that is not in its evidence, or one twice")
         s_point = judge_opening(
-            parameters.group,
-            parameters.hash,
+            record.parameters.group,
+            record.parameters.hash,
             period=record.record.period,
             message=record.message,
             signature=record.record.signature,
@@ -309,7 +325,7 @@ def _proven(verdict: Verdict) -> list[str]:
     return said
 
 
-def _claimed(verdict: Verdict) -> list[str]:
+def _claimed(verdict: Verdict, evidence: Evidence) -> list[str]:
     said = [
         "what a hop says is the word of its signer, who may err or lie about neighbours",
         "when records were accepted, and how often the call was looked up before, is the record store's word",
@@ -318,6 +334,10 @@ def _claimed(verdict: Verdict) -> list[str]:
         said.append("that a carrier held no credential is the authority's word, until the log is compared")
     if any(each.signer is None for each in verdict.openings):
         said.append("that a signer's S is in no join log is the authority's word, until the log is compared")
+    if evidence.unverified:
+        said.append(
+            f"{evidence.unverified} records name public parameters that are later or not known: not judged"
+        )
     if verdict.bundle.own is not None:
         said.append("which record is the tracer's own is the tracer's word")
     return said

@@ -7,6 +7,7 @@ from trunkline.errors import DecodingError, EvidenceError, SignatureError
 from trunkline.jager.carrier.join_log import JoinLog
 from trunkline.jager.messages.log import ENTRIES_LIMIT, JOIN_LOG, LogEntries, LogHead
 from trunkline.jager.messages.membership import IssuanceEntry
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.service.client import JSON, Answer
 from trunkline.service.merkle import MerkleTree
 from trunkline.telephony.providers import ProviderId
@@ -45,7 +46,7 @@ def log(miniature):
 
 @pytest.fixture
 def join_log(miniature, log):
-    return JoinLog(miniature.parameters, log)
+    return JoinLog(ParameterSet(miniature.parameters), log)
 
 
 def test_members_are_those_with_a_credential_for_the_period(join_log, log):

@@ -29,6 +29,7 @@ from trunkline.jager.messages.authorization import (
     idx_digest,
 )
 from trunkline.jager.messages.hop import Hop
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.record import Record
 from trunkline.jager.messages.retrieval import (
     NEW_ANSWER,
@@ -163,7 +164,7 @@ class Room:
             clock=miniature.clock,
             pause=self.paused.append,
         )
-        self.tracer = Tracer(miniature.parameters, acquisition, self.members)
+        self.tracer = Tracer(ParameterSet(miniature.parameters), acquisition, self.members)
         self.time_ms = (miniature.epoch - 30) * 1000
         self.maker = RecordMaker(miniature.parameters, miniature.signer, miniature.clock)
 

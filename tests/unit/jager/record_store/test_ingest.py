@@ -7,6 +7,7 @@ from store_lab import NOW, PERIOD, STORE_ID, WEEK, body
 from trunkline.crypto.group_signature import Verifier
 from trunkline.errors import ConfigurationError, StorageError, UnavailableError
 from trunkline.jager.messages.contribution import Contribution, RejectReason
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.record_store.acceptance import Acceptance
 from trunkline.jager.record_store.ingest import MAX_WAITING_RECORDS, Ingest
 
@@ -38,7 +39,7 @@ def make_ingest(lab, engine, clock):
     def make(verifier, *, parameters=None, engine=engine, start=False):
         ingest = Ingest(
             engine,
-            Acceptance(parameters or [lab.parameters], STORE_ID, lab.store_key.public_key),
+            Acceptance(parameters or ParameterSet(lab.parameters), STORE_ID, lab.store_key.public_key),
             lambda _: verifier,
             store_id=STORE_ID,
             key=lab.store_key,
@@ -190,14 +191,19 @@ def test_record_of_the_period_before_is_recognised_across_the_boundary(lab, make
 def test_parameters_are_accepted_while_they_are_valid(lab, make_ingest, clock):
     earlier = lab.make_parameters(t_max_ms=5000, not_after=int(NOW) + 10)
     verifier = FakeVerifier()
-    ingest = make_ingest(verifier, parameters=[lab.parameters, earlier])
+    ingest = make_ingest(verifier, parameters=ParameterSet(lab.parameters, [earlier]))
     records = plain(lab, 1) + plain(lab, 2, parameters=earlier)
     (receipt,) = accept(ingest, records)
     assert receipt.rejected == ()
+    assert receipt.params_hash == lab.parameters.hash
     assert sorted(verifier.calls) == [(1, PERIOD), (2, PERIOD)]
+    # A carrier that has not loaded the newest parameters yet checks its receipt under its own.
+    (receipt,) = accept(ingest, plain(lab, 1, parameters=earlier))
+    assert receipt.params_hash == earlier.hash
     clock.now += 10
     (receipt,) = accept(ingest, plain(lab, 1, parameters=earlier))
     assert [one.reason for one in receipt.rejected] == [RejectReason.PARAMS]
+    assert receipt.params_hash == lab.parameters.hash
     clock.now = NOW - 31 * 86_400
     (receipt,) = accept(ingest, plain(lab, 1, period=lab.parameters.period_of(clock.now)))
     assert [one.reason for one in receipt.rejected] == [RejectReason.PARAMS]
@@ -205,12 +211,9 @@ def test_parameters_are_accepted_while_they_are_valid(lab, make_ingest, clock):
 
 def test_store_that_the_parameters_do_not_know_is_a_configuration_error(lab):
     with pytest.raises(ConfigurationError, match="do not name this record store"):
-        Acceptance([lab.parameters], bytes(16), lab.store_key.public_key)
+        Acceptance(ParameterSet(lab.parameters), bytes(16), lab.store_key.public_key)
     with pytest.raises(ConfigurationError, match="another key"):
-        Acceptance([lab.parameters], STORE_ID, lab.root.public_key)
-    elsewhere = lab.make_parameters(deployment="elsewhere")
-    with pytest.raises(ConfigurationError, match="different deployments"):
-        Acceptance([lab.parameters, elsewhere], STORE_ID, lab.store_key.public_key)
+        Acceptance(ParameterSet(lab.parameters), STORE_ID, lab.root.public_key)
 
 
 def test_contributions_that_arrive_during_a_batch_are_verified_together(lab, make_ingest):

@@ -31,7 +31,7 @@ def bundle(world, honest):
 
 
 def test_honest_trace_validates_to_its_path(world, bundle):
-    evidence = examine(bundle, world.parameters)
+    evidence = examine(bundle, world.known)
     report = validate_trace(situation_of(evidence, members=None))
     assert [*report.call.carriers] == [some_carrier(name) for name in "ABD"]
     assert report.call.whole
@@ -68,42 +68,42 @@ def test_truncated_bundle_is_refused(bundle):
 def test_trace_under_other_parameters_is_refused(world, bundle):
     other = bundle.model_copy(update={"params_hash": bytes(32)})
     with pytest.raises(EvidenceError, match="other public parameters"):
-        examine(other, world.parameters)
+        examine(other, world.known)
 
 
 def test_trace_for_another_case_is_refused(world, bundle):
     case = bundle.case.model_copy(update={"text": CASE_TEXT + "!"})
     with pytest.raises(EvidenceError, match="case"):
-        examine(bundle.model_copy(update={"case": case}), world.parameters)
+        examine(bundle.model_copy(update={"case": case}), world.known)
 
 
 def test_trace_with_a_label_left_out_is_refused(world, bundle):
     with pytest.raises(EvidenceError, match="window"):
-        examine(bundle.model_copy(update={"labels": bundle.labels[:-1]}), world.parameters)
+        examine(bundle.model_copy(update={"labels": bundle.labels[:-1]}), world.known)
 
 
 def test_trace_of_another_time_is_refused(world, bundle):
     call = bundle.call.model_copy(update={"time_ms": (NOW + 1) * 1000})
     with pytest.raises(EvidenceError, match="window"):
-        examine(bundle.model_copy(update={"call": call}), world.parameters)
+        examine(bundle.model_copy(update={"call": call}), world.known)
 
 
 def test_label_under_another_key_id_is_refused(world, bundle):
     first = bundle.labels[0].model_copy(update={"kid": bytes(16)})
     with pytest.raises(EvidenceError, match="another key"):
-        examine(bundle.model_copy(update={"labels": (first, *bundle.labels[1:])}), world.parameters)
+        examine(bundle.model_copy(update={"labels": (first, *bundle.labels[1:])}), world.known)
 
 
 def test_other_label_than_the_grants_is_refused(world, bundle):
     first = bundle.labels[0].model_copy(update={"label": bytes(64)})
     with pytest.raises(EvidenceError, match="other labels"):
-        examine(bundle.model_copy(update={"labels": (first, *bundle.labels[1:])}), world.parameters)
+        examine(bundle.model_copy(update={"labels": (first, *bundle.labels[1:])}), world.known)
 
 
 def test_grant_signed_by_somebody_else_is_refused(world, bundle):
     forged = Grant.decode(bundle.grant).sign(world.keys["store"]).encode()
     with pytest.raises(SignatureError, match="grant"):
-        examine(bundle.model_copy(update={"grant": forged}), world.parameters)
+        examine(bundle.model_copy(update={"grant": forged}), world.known)
 
 
 def test_result_without_a_record_is_refused(world, honest, bundle):
@@ -115,7 +115,7 @@ def test_result_without_a_record_is_refused(world, honest, bundle):
     )
     for changed, error in ((shorter, SignatureError), (shorter.sign(world.keys["store"]), EvidenceError)):
         with pytest.raises(error, match=r"retrieval|incomplete"):
-            examine(bundle.model_copy(update={"pages": (changed.encode(),)}), world.parameters)
+            examine(bundle.model_copy(update={"pages": (changed.encode(),)}), world.known)
 
 
 def test_witness_for_another_label_is_refused(world, bundle):
@@ -127,18 +127,18 @@ def test_witness_for_another_label_is_refused(world, bundle):
         *bundle.labels[2:],
     )
     with pytest.raises(SignatureError):
-        examine(bundle.model_copy(update={"labels": swapped}), world.parameters)
+        examine(bundle.model_copy(update={"labels": swapped}), world.known)
 
 
 def test_record_with_a_broken_group_signature_is_the_stores_fault(world, honest):
     broken = Record(honest[0].data[:-1] + bytes([honest[0].data[-1] ^ 1]))
-    evidence = examine(world.bundle([*honest, broken]), world.parameters)
+    evidence = examine(world.bundle([*honest, broken]), world.known)
     assert evidence.store_faults == (world.id_of(broken),)
     assert len(evidence.records) == 3
 
 
 def test_record_of_a_period_not_in_force_is_the_stores_fault(world, honest):
-    evidence = examine(world.bundle(honest, hour=NOW // 3600 + 24 * 30), world.parameters)
+    evidence = examine(world.bundle(honest, hour=NOW // 3600 + 24 * 30), world.known)
     assert len(evidence.store_faults) == 3
 
 
@@ -146,7 +146,7 @@ def test_period_of_the_hour_of_acceptance_and_of_the_grace_at_its_begin_is_in_fo
     boundary = world.period * world.parameters.period_s
     grace_end = boundary + world.parameters.period_s + world.parameters.period_grace_s
     accepted = {
-        hour: not examine(world.bundle(honest, hour=hour), world.parameters).store_faults
+        hour: not examine(world.bundle(honest, hour=hour), world.known).store_faults
         for hour in (boundary // 3600 - 1, boundary // 3600, grace_end // 3600 - 1, grace_end // 3600)
     }
     assert list(accepted.values()) == [False, True, True, False]
@@ -167,7 +167,7 @@ def test_every_period_of_an_hour_is_in_force_where_periods_are_shorter():
         credential = world.issuer.issue(period, secret.public_point)
         signer = Signer(world.parameters.group, world.parameters.hash, secret, credential)
         record = Record(signer.seal_batch(body))
-        faults.append(bool(examine(world.bundle([record]), world.parameters).store_faults))
+        faults.append(bool(examine(world.bundle([record]), world.known).store_faults))
     assert faults == [True, *[False] * 7, True]
 
 
@@ -185,7 +185,7 @@ def test_tolerance_made_up_by_the_tracer_is_refused_before_its_window_is_listed(
 
 def test_record_that_does_not_decrypt_is_told_apart(world, honest):
     bad = world.malformed("X")
-    evidence = examine(world.bundle([*honest, bad], own="B D -"), world.parameters)
+    evidence = examine(world.bundle([*honest, bad], own="B D -"), world.known)
     for malformed, outcome in ((False, Outcome.UNDECRYPTABLE), (True, Outcome.MALFORMED)):
         found = situation_of(evidence, members=None, malformed=malformed).unreadable
         assert [each.outcome for each in found] == [outcome]
@@ -196,7 +196,7 @@ def test_record_that_does_not_decrypt_is_told_apart(world, honest):
 
 def test_copies_signed_by_others_are_one_record(world, honest):
     copy = world.seal(honest[0].body, "X")
-    evidence = examine(world.bundle([*honest, copy], own="B D -"), world.parameters)
+    evidence = examine(world.bundle([*honest, copy], own="B D -"), world.known)
     situation = situation_of(evidence, members=None)
     assert len(situation.records) == 3
     assert max(len(record.record_ids) for record in situation.records) == 2
@@ -205,12 +205,12 @@ def test_copies_signed_by_others_are_one_record(world, honest):
 def test_tolerance_widens_the_window_the_bundle_must_cover(world, bundle):
     call = bundle.call.model_copy(update={"tolerance_ms": 2000})
     with pytest.raises(EvidenceError, match="window"):
-        examine(bundle.model_copy(update={"call": call}), world.parameters)
+        examine(bundle.model_copy(update={"call": call}), world.known)
 
 
 def test_garbage_instead_of_a_page_is_refused(world, bundle):
     with pytest.raises(InputError):
-        examine(bundle.model_copy(update={"pages": (b"garbage",)}), world.parameters)
+        examine(bundle.model_copy(update={"pages": (b"garbage",)}), world.known)
 
 
 def test_bundle_shows_neither_numbers_nor_labels_when_printed(bundle):

@@ -23,6 +23,7 @@ from trunkline.jager.messages.authorization import Grant, KeyedLabel, case_commi
 from trunkline.jager.messages.hop import Hop
 from trunkline.jager.messages.log import JOIN_LOG, LogHead
 from trunkline.jager.messages.membership import IssuanceEntry, JoinEntry, JoinRequest
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters, make_parameters
 from trunkline.jager.messages.record import Record
 from trunkline.jager.messages.registry import Provider, Registry
@@ -92,6 +93,7 @@ class World:
         roles = ("grant", "membership", "verdict", "registry", "store")
         self.keys = {role: IdentityKey.generate() for role in roles}
         self.parameters = self._parameters()
+        self.known = ParameterSet(self.parameters)
         self.period = self.parameters.period_of(NOW)
         self.kid = self.parameters.keys[0].kid
         self.log: list[bytes] = []
@@ -111,7 +113,7 @@ class World:
             version=1,
             deployment="test",
             not_before=NOW - 86_400,
-            not_after=NOW + 86_400,
+            not_after=NOW + 40 * 86_400,
             label_profile=1,
             resolution_ms=1000,
             t_max_ms=T_MAX_MS,

@@ -13,6 +13,7 @@ from trunkline.jager.authority.accountability.sources import JoinLogReader, Labe
 from trunkline.jager.authority.accountability.store import OpeningsStore
 from trunkline.jager.authority.standing import Standing
 from trunkline.jager.messages.accountability import REPORT_LIMIT
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.service.application import authenticated, binary, body_of, create_application
 from trunkline.service.client import ServiceClient
 from trunkline.service.clock import Clock
@@ -35,8 +36,14 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         TrunklineError: Keys, parameters, registry or data directory cannot be used.
     """
     with Standing.opening(config, ROLE, clock) as standing:
-        parameters = standing.parameters
-        opener = OpenerKey.from_bytes(load_secret(config.opener_key, _KEY_SIZE, kind="opener"))
+        known = ParameterSet.load(
+            config.parameters, config.earlier_parameters, config.root_fingerprint, now=clock()
+        )
+        parameters = known.current
+        opener, *earlier_openers = (
+            OpenerKey.from_bytes(load_secret(path, _KEY_SIZE, kind="opener"))
+            for path in (config.opener_key, *config.earlier_opener_keys)
+        )
         if opener.public_key != parameters.group_keys.y:
             raise ConfigurationError("the opener key does not belong to the public parameters' Y")
         verdict_key = IdentityKey.load(config.verdict_key)
@@ -52,13 +59,13 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
         accountability = Accountability(
-            parameters=parameters,
+            known=known,
             registry=standing.registry,
             config=config,
-            opener=Opener(opener),
+            opener=Opener(opener, *earlier_openers),
             verdict_key=verdict_key,
-            evaluate=LabelEvaluator(parameters, labels),
-            join_log=JoinLogReader(parameters, membership),
+            evaluate=LabelEvaluator(known, labels),
+            join_log=JoinLogReader(known, membership),
             store=OpeningsStore(engine),
             clock=clock,
         )

@@ -12,7 +12,10 @@ class AccountabilityConfig(AuthorityConfig):
     """The section `[accountability]`.
 
     Attributes:
+        earlier_parameters: The parameters before the current ones: what was filed, traced and joined under
+            them is still judged.
         opener_key: File of the opener's secret ξ.
+        earlier_opener_keys: Files of the secrets before it, for records under parameters with another Y.
         verdict_key: File of the Ed25519 key that signs verdicts.
         id: This authority's identifier in the registry, in hex: it asks for labels like a carrier does.
         identity_key: File of the Ed25519 key that signs those requests.
@@ -23,7 +26,9 @@ class AccountabilityConfig(AuthorityConfig):
         disavowals_per_month: Disavowals that a carrier may sign within 30 days.
     """
 
+    earlier_parameters: tuple[Path, ...] = ()
     opener_key: Path
+    earlier_opener_keys: tuple[Path, ...] = ()
     verdict_key: Path
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     identity_key: Path

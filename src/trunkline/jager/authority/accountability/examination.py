@@ -32,7 +32,7 @@ from trunkline.jager.messages.accountability import (
     Transcript,
     Verdict,
 )
-from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.registry import RegistryFile
 from trunkline.jager.validation.evidence import Evidence, examine, situation_of
 from trunkline.jager.validation.join_register import JoinRegister
@@ -66,7 +66,7 @@ class Accountability:
     """The authority's judgement, without HTTP. Safe to use from several threads.
 
     Attributes:
-        parameters: The public parameters.
+        known: The public parameters; verdicts are made under the current ones.
         registry: The registry, always the newest.
         config: Quotas.
         opener: Opens and proves.
@@ -77,7 +77,7 @@ class Accountability:
         clock: The service's time.
     """
 
-    parameters: PublicParameters
+    known: ParameterSet
     registry: RegistryFile
     config: AccountabilityConfig
     opener: Opener
@@ -101,7 +101,7 @@ class Accountability:
             return known
         report = Report.decode(body)
         # 2.
-        evidence = examine(report.bundle, self.parameters)
+        evidence = examine(report.bundle, self.known)
         if evidence.grant.requester_id != requester:
             raise PolicyError("a report is handed in by the tracer whom its grant names")
         occasion = self._occasion("report", requester, evidence)
@@ -122,10 +122,10 @@ class Accountability:
         disavowal = Disavowal.decode(body)
         statement = disavowal.statement
         # 2.
-        evidence = examine(disavowal.bundle, self.parameters)
+        evidence = examine(disavowal.bundle, self.known)
         if requester not in (evidence.grant.requester_id, statement.provider):
             raise PolicyError("a disavowal is handed in by the tracer or by the carrier that disavows")
-        check_statement(statement, disavowal.bundle, self.parameters, self.registry.current())
+        check_statement(statement, disavowal.bundle, evidence.parameters, self.registry.current())
         occasion = self._occasion("disavowal", statement.provider, evidence)
         self.store.check_quota(digest, occasion, self._limit("disavowal"))
         # 3.
@@ -166,7 +166,7 @@ class Accountability:
         disavowing = None if matter.statement is None else matter.statement.provider
         verdict = Verdict(
             kind=matter.occasion.kind,
-            params_hash=self.parameters.hash,
+            params_hash=self.known.current.hash,
             time=int(matter.occasion.time),
             requester=matter.requester.value,
             enforcement=matter.enforcement,

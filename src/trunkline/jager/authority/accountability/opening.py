@@ -1,9 +1,11 @@
 """Opening records and proving it: the only place that uses the opener's secret."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trunkline.crypto.group_signature import OpenerKey
+from trunkline.errors import ConfigurationError
 from trunkline.jager.messages.accountability import NamedCarrier, OpenedRecord, OpeningReason, SignerEntry
 from trunkline.jager.validation.evidence import Evidence
 from trunkline.jager.validation.join_register import JoinRegister, Member
@@ -33,38 +35,51 @@ class Opener:
     """Opens group signatures.
 
     Args:
-        key: The opener's secret.
+        keys: The opener's secret, and those before it.
     """
 
-    def __init__(self, key: OpenerKey) -> None:
-        self._key = key
+    def __init__(self, *keys: OpenerKey) -> None:
+        self._keys = {key.public_key: key for key in keys}
 
     def open(self, evidence: Evidence, record_ids: list[bytes], register: JoinRegister) -> Opened:
-        """Find out who signed records. Their signatures must have been verified."""
-        if not record_ids:
-            return Opened({})
+        """Find out who signed records. Their signatures must have been verified.
+
+        Raises:
+            ConfigurationError: A record was filed under a Y that there is no key for.
+        """
         records = evidence.by_id()
-        points = self._key.open_batch(b"".join(records[i].record.signature for i in record_ids))
-        return Opened(
-            {
-                record_id: register.owner_of(points[n * _POINT_SIZE : (n + 1) * _POINT_SIZE])
-                for n, record_id in enumerate(record_ids)
-            }
-        )
+        by_y: dict[bytes, list[bytes]] = defaultdict(list)
+        for record_id in record_ids:
+            by_y[records[record_id].parameters.group_keys.y].append(record_id)
+        members = {}
+        for y, group in by_y.items():
+            points = self._key_for(y).open_batch(b"".join(records[i].record.signature for i in group))
+            for n, record_id in enumerate(group):
+                members[record_id] = register.owner_of(points[n * _POINT_SIZE : (n + 1) * _POINT_SIZE])
+        return Opened(members)
+
+    def _key_for(self, y: bytes) -> OpenerKey:
+        # The wrong key would give an S that is in no log: evidence against an issuer that did nothing.
+        key = self._keys.get(y)
+        if key is None:
+            raise ConfigurationError(
+                "a record was filed under an earlier Y: its opener key is not in earlier_opener_keys"
+            )
+        return key
 
     def prove(
         self, evidence: Evidence, opened: Opened, reasons: Mapping[bytes, OpeningReason]
     ) -> tuple[OpenedRecord, ...]:
         """Prove openings for the case of the evidence, in the order of record ids."""
-        records, parameters = evidence.by_id(), evidence.parameters
+        records = evidence.by_id()
         proven = []
         for record_id in sorted(reasons):
             member, record = opened.members[record_id], records[record_id]
             signer = None if member is None else member.carrier.value
-            opening = self._key.prove(
+            opening = self._key_for(record.parameters.group_keys.y).prove(
                 record.record.signature,
-                params_hash=parameters.hash,
-                gpk_id=parameters.gpk_id,
+                params_hash=record.parameters.hash,
+                gpk_id=record.parameters.gpk_id,
                 case=evidence.grant.case_commitment,
                 carrier_id=NOBODY if signer is None else signer,
                 message=record.message,

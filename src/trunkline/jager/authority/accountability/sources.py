@@ -8,7 +8,7 @@ from trunkline.crypto.oprf import LabelClient
 from trunkline.errors import EvidenceError
 from trunkline.jager.messages.accountability import TraceBundle, TracedLabel, Transcript
 from trunkline.jager.messages.labels import LABEL_REQUEST_TYPE, LabelPart, LabelRequest, LabelResponse
-from trunkline.jager.messages.log import ENTRIES_LIMIT, LogEntries, LogHead
+from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.validation.evidence import call_details
 from trunkline.jager.validation.join_register import JoinRegister
@@ -25,12 +25,12 @@ class LabelEvaluator:
     Each label is evaluated alone, so that its blind can go into the verdict and reveal no other input.
 
     Args:
-        parameters: The public parameters.
+        known: The public parameters.
         client: The label authority; requests are signed by this authority.
     """
 
-    def __init__(self, parameters: PublicParameters, client: ServiceClient) -> None:
-        self._parameters = parameters
+    def __init__(self, known: ParameterSet, client: ServiceClient) -> None:
+        self._known = known
         self._client = client
 
     def __call__(self, bundle: TraceBundle) -> tuple[Transcript, ...]:
@@ -41,12 +41,13 @@ class LabelEvaluator:
             UnavailableError: The label authority does not answer.
             ProofError: It answers without proof.
         """
+        parameters = self._known.up_to(bundle.params_hash, "the trace").current
         with ThreadPoolExecutor(_AT_A_TIME) as pool:
-            return tuple(pool.map(lambda label: self._evaluate(bundle, label), bundle.labels))
+            return tuple(pool.map(lambda label: self._evaluate(bundle, label, parameters), bundle.labels))
 
-    def _evaluate(self, bundle: TraceBundle, label: TracedLabel) -> Transcript:
-        oprf = self._parameters.keys_by_kid[label.kid].oprf
-        details = call_details(bundle, self._parameters, label.epoch)
+    def _evaluate(self, bundle: TraceBundle, label: TracedLabel, parameters: PublicParameters) -> Transcript:
+        oprf = parameters.keys_by_kid[label.kid].oprf
+        details = call_details(bundle, parameters, label.epoch)
         blinding = LabelClient(oprf).blind_batch([details])
         request = LabelRequest((LabelPart(label.kid, blinding.elements),))
         answer = LabelResponse.decode(
@@ -64,8 +65,8 @@ class LabelEvaluator:
 class JoinLogReader:
     """Keeps a checked copy of the join log up to date. Safe to use from several threads."""
 
-    def __init__(self, parameters: PublicParameters, client: ServiceClient) -> None:
-        self._register = JoinRegister(parameters)
+    def __init__(self, known: ParameterSet, client: ServiceClient) -> None:
+        self._register = JoinRegister(known)
         self._client = client
         self.lock = threading.Lock()
 
@@ -76,16 +77,5 @@ class JoinLogReader:
             UnavailableError: The membership authority does not answer.
             EvidenceError: The log is not what its signed head says.
         """
-        head = LogHead.decode(self._client.get("/v1/log/head").content)
-        entries: list[bytes] = []
-        while self._register.size + len(entries) < head.size:
-            start = self._register.size + len(entries)
-            end = min(head.size, start + ENTRIES_LIMIT)
-            answer = LogEntries.decode(
-                self._client.get("/v1/log/entries", {"start": start, "end": end}).content
-            )
-            if answer.start != start or not 0 < len(answer.entries) <= end - start:
-                raise EvidenceError("the join log's answer has other entries than were asked for")
-            entries.extend(answer.entries)
-        self._register.absorb(head, entries)
+        self._register.read_on(lambda path, query: self._client.get(path, query).content)
         return self._register

@@ -36,7 +36,7 @@ class Log:
         self._world = world
 
     def current(self) -> JoinRegister:
-        register = JoinRegister(self._world.parameters)
+        register = JoinRegister(self._world.known)
         register.absorb(self._world.head(), self._world.log)
         return register
 
@@ -74,7 +74,7 @@ class Room:
         )
         self.evaluations = 0
         self.accountability = Accountability(
-            parameters=world.parameters,
+            known=world.known,
             registry=FixedRegistry(world),
             config=config,
             opener=Opener(world.opener),

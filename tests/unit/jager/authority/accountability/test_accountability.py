@@ -43,7 +43,7 @@ def logged(room):
 
 
 def check(world, document):
-    return judge(document, world.parameters, world.registry)
+    return judge(document, world.known, world.registry)
 
 
 def _fail(*_):

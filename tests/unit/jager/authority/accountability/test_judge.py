@@ -45,7 +45,7 @@ def rewritten(world, document, change):
 
 
 def judged(world, document):
-    return judge(document, world.parameters, world.registry)
+    return judge(document, world.known, world.registry)
 
 
 def test_verdict_passes_and_tells_proof_from_claim(world, document):
@@ -153,7 +153,7 @@ def test_document_signed_as_something_else_is_no_verdict(world, document):
 
 def test_verdict_under_other_parameters_is_refused(world, document):
     with pytest.raises(TrunklineError):
-        judge(document, World(names="ABCDEX").parameters, world.registry)
+        judge(document, World(names="ABCDEX").known, world.registry)
 
 
 def reopened(world, document, *, case=None, message=None, carrier=None):
@@ -306,7 +306,7 @@ def test_member_whose_key_is_not_the_registrys_fails(world, document):
     registry = world.registry.model_copy(update={"providers": tuple(providers)})
     registry.__dict__.pop("_providers", None)
     with pytest.raises(EvidenceError, match="another identity key"):
-        judge(document, world.parameters, registry)
+        judge(document, world.known, registry)
 
 
 def test_garbage_is_no_verdict(world):

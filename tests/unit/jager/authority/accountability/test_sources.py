@@ -48,7 +48,7 @@ class Membership:
 def test_labels_are_evaluated_one_by_one_with_transcripts(world):
     bundle = world.bundle([])
     authority = LabelAuthority(world)
-    transcripts = LabelEvaluator(world.parameters, authority)(bundle)
+    transcripts = LabelEvaluator(world.known, authority)(bundle)
     check_transcripts(bundle, transcripts, world.parameters)
     # A blind in a verdict must not unblind any other input.
     assert authority.sizes == [1] * len(bundle.labels)
@@ -59,17 +59,17 @@ def test_label_of_another_call_is_found(world):
     first = bundle.labels[0].model_copy(update={"label": bytes(64)})
     changed = bundle.model_copy(update={"labels": (first, *bundle.labels[1:])})
     with pytest.raises(EvidenceError, match="not the label"):
-        LabelEvaluator(world.parameters, LabelAuthority(world))(changed)
+        LabelEvaluator(world.known, LabelAuthority(world))(changed)
 
 
 def test_evaluation_without_proof_is_refused(world):
     with pytest.raises(ProofError):
-        LabelEvaluator(world.parameters, LabelAuthority(world, spoil=True))(world.bundle([]))
+        LabelEvaluator(world.known, LabelAuthority(world, spoil=True))(world.bundle([]))
 
 
 def test_join_log_is_read_in_pages_and_read_on(world):
     service = Membership(world)
-    reader = JoinLogReader(world.parameters, service)
+    reader = JoinLogReader(world.known, service)
     register = reader.current()
     assert register.size == len(world.log)
     member = world.members["A"]
@@ -84,19 +84,19 @@ def test_join_log_with_an_entry_changed_is_refused(world):
     service = Membership(world)
     service.entries[0] = service.entries[2]
     with pytest.raises(EvidenceError, match="not those"):
-        JoinLogReader(world.parameters, service).current()
+        JoinLogReader(world.known, service).current()
 
 
 def test_join_log_with_a_head_by_somebody_else_is_refused(world):
     service = Membership(world)
     service.head = service.head.sign(world.keys["store"], "join-log", world.parameters.hash)
     with pytest.raises(SignatureError, match="join-log"):
-        JoinLogReader(world.parameters, service).current()
+        JoinLogReader(world.known, service).current()
 
 
 def test_join_log_that_became_shorter_is_refused(world):
     service = Membership(world)
-    reader = JoinLogReader(world.parameters, service)
+    reader = JoinLogReader(world.known, service)
     reader.current()
     shorter = World.head(type("Short", (), {**vars(world), "log": world.log[:-2]}))
     service.head = shorter
@@ -107,4 +107,4 @@ def test_join_log_that_became_shorter_is_refused(world):
 def test_join_log_that_withholds_entries_is_refused(world):
     service = Membership(world, page=0)
     with pytest.raises(EvidenceError, match="other entries"):
-        JoinLogReader(world.parameters, service).current()
+        JoinLogReader(world.known, service).current()
