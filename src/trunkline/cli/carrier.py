@@ -9,6 +9,7 @@ import typer
 
 from trunkline.cli.output import bar, console, paper, print_json
 from trunkline.errors import InputError, TrunklineError
+from trunkline.service.files import write_atomically
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -42,6 +43,8 @@ def contribute(config: Config, as_json: Json = False) -> None:
     from trunkline.jager.carrier.control import ControlClient
 
     loaded = _load(config)
+    if loaded.contribution.delay_max_s:
+        console.print(f"each record waits its own random time, up to {loaded.contribution.delay_max_s:.0f} s")
     if _agent_runs(loaded):
         with bar("contributing, through the running agent", None):
             counts = ControlClient(loaded.carrier.control_socket).call("contribute", {"finish": True})
@@ -111,7 +114,7 @@ def trace(
     result = _trace(loaded, query)
     _say(loaded, result, svg)
     if out is not None:
-        out.write_text(result["bundle"])
+        write_atomically(out, result["bundle"].encode())
         console.print(f"result file: {out}")
     if as_json:
         print_json(result["report"])
@@ -197,7 +200,7 @@ def _trace_many(config: Any, queries: list[Any], folder: Path, *, as_json: bool)
                 if isinstance(query, TrunklineError):
                     raise query
                 result = _trace(config, query)
-                (folder / f"{line}.json").write_text(result["bundle"])
+                write_atomically(folder / f"{line}.json", result["bundle"].encode())
                 rows.append({"line": line, "report": result["report"]})
             except TrunklineError as error:
                 rows.append({"line": line, "error": error.code, "message": str(error)})
@@ -216,7 +219,7 @@ def _say(config: Any, result: dict[str, Any], svg: Path | None) -> None:
     names = _names(config)
     paper.print(draw(result["report"], names), markup=False)
     if svg is not None:
-        svg.write_text(draw_svg(result["report"], names))
+        write_atomically(svg, draw_svg(result["report"], names).encode(), mode=0o644)
         console.print(f"drawing: {svg}")
 
 
@@ -236,7 +239,7 @@ def _read_result(path: Path) -> Any:
 
 
 def _keep_verdict(verdict: Any, out: Path, *, as_json: bool) -> None:
-    out.write_bytes(verdict.encode())
+    write_atomically(out, verdict.encode())
     console.print(f"signed verdict: {out}; check it with `trunkline judge {out} ...`")
     if as_json:
         payload = json.loads(verdict.payload)

@@ -61,16 +61,21 @@ def _check_service(name: str, url: str, ca_file: Path | None) -> list[Any]:
 
     parts = urlsplit(url)
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 443), _TIMEOUT_S):
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), _TIMEOUT_S):
             pass
-    except OSError as error:
-        text = f"{name}: nothing answers at {url} ({error.strerror or error})"
+    except (OSError, ValueError) as error:
+        text = f"{name}: nothing answers at {url} ({getattr(error, 'strerror', None) or error})"
         return [Finding("error", "port-closed", text, "check the URL, the service and the firewall")]
     try:
-        answer = httpx.get(
-            f"{url}/health", verify=ssl.create_default_context(cafile=ca_file), timeout=_TIMEOUT_S
-        )
-    except httpx.HTTPError as error:
+        trusted = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        text = f"{name}: cannot use ca_file {ca_file} ({error.strerror or error})"
+        return [Finding("error", "ca-file", text, "give the PEM file of the services' certificate authority")]
+    try:
+        # As the agent does it, not through the environment's proxies.
+        answer = httpx.get(f"{url}/health", verify=trusted, timeout=_TIMEOUT_S, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         text = f"{name}: {url} answers, but not as a service of ours ({type(error).__name__})"
         return [Finding("error", "service", text, "check ca_file and the URL")]
     if answer.status_code != httpx.codes.OK:

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 an error of ours (said on stderr, with `--json` also on st
 
 import logging
 import sys
+from typing import NoReturn
 
 import structlog
 import typer
@@ -24,7 +25,7 @@ from trunkline.cli import (
     registry,
 )
 from trunkline.cli.output import console, print_json
-from trunkline.errors import TrunklineError
+from trunkline.errors import StorageError, TrunklineError
 
 app = typer.Typer(
     help="Call traceback over encrypted call records: accountable when abused, private otherwise.",
@@ -62,9 +63,16 @@ def main() -> None:
     try:
         app()
     except TrunklineError as error:
-        if "--json" in sys.argv:
-            print_json({"error": error.code, "message": str(error)})
-        console.print(f"error ({error.code}): {error}", style="red", markup=False)
-        sys.exit(1)
+        _fail(error)
+    except OSError as error:
+        # Files that the user named: the folder is missing, the disk full, the rights too few.
+        _fail(StorageError(f"{error.filename or 'the system'}: {error.strerror or error}"))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(error: TrunklineError) -> NoReturn:
+    if "--json" in sys.argv:
+        print_json({"error": error.code, "message": str(error)})
+    console.print(f"error ({error.code}): {error}", style="red", markup=False, soft_wrap=True)
+    sys.exit(1)
