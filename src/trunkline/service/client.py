@@ -24,6 +24,7 @@ from trunkline.service.problems import error_from_problem
 JSON = "application/json"
 
 _MAX_ANSWER = 16 * 1024 * 1024
+_IDLE_S = 25.0
 _FIRST_WAIT_S = 0.1
 _LONGEST_WAIT_S = 5.0
 _RETRIED_STATUS = frozenset({502, 503, 504})
@@ -75,6 +76,7 @@ class ServiceClient:
         attempts: int = 5,
         proxy: str | None = None,
         fresh_connections: bool = False,
+        max_answer: int = _MAX_ANSWER,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """Prepare a client; nothing is sent yet.
@@ -88,6 +90,7 @@ class ServiceClient:
             proxy: `http://` or `socks5h://` address of a proxy.
             fresh_connections: Use a new connection for each request, without TLS resumption, so that the
                 service cannot tell that two requests have one sender.
+            max_answer: The most bytes of an answer that are read.
             transport: Carries the requests in place of the network, as tests do.
 
         Raises:
@@ -96,6 +99,7 @@ class ServiceClient:
         self._name = base_url.rstrip("/")
         self._timeout_s = timeout_s
         self._attempts = attempts
+        self._max_answer = max_answer
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         try:
             self._client = httpx.Client(
@@ -107,7 +111,9 @@ class ServiceClient:
                 trust_env=False,
                 headers=_HEADERS,
                 cookies=no_cookies,
-                limits=httpx.Limits(max_keepalive_connections=0 if fresh_connections else 8),
+                limits=httpx.Limits(
+                    max_keepalive_connections=0 if fresh_connections else 8, keepalive_expiry=_IDLE_S
+                ),
                 transport=transport,
             )
         except ValueError as error:
@@ -216,8 +222,8 @@ class ServiceClient:
         size = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
-            if size > _MAX_ANSWER:
-                raise TooLargeError(f"{self._name} answers with more than {_MAX_ANSWER} bytes")
+            if size > self._max_answer:
+                raise TooLargeError(f"{self._name} answers with more than {self._max_answer} bytes")
             chunks.append(chunk)
             if time.monotonic() > deadline:
                 raise httpx.ReadTimeout("the answer comes too slowly", request=response.request)

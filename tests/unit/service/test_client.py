@@ -14,7 +14,6 @@ from trunkline.errors import (
     TooLargeError,
     UnavailableError,
 )
-from trunkline.service import client as client_module
 from trunkline.service.client import ServiceClient
 from trunkline.service.keys import IdentityKey
 from trunkline.service.problems import problem_document
@@ -139,10 +138,10 @@ def test_redirect_is_not_followed():
         scripted(httpx.Response(302, headers={"location": "https://elsewhere.example"})).get("/x")
 
 
-def test_oversized_answer_is_refused(monkeypatch):
-    monkeypatch.setattr(client_module, "_MAX_ANSWER", 10)
+def test_oversized_answer_is_refused():
+    assert scripted(httpx.Response(200, content=b"x" * 10), max_answer=10).get("/x").content == b"x" * 10
     with pytest.raises(TooLargeError, match="more than 10 bytes"):
-        scripted(httpx.Response(200, content=b"x" * 11)).get("/x")
+        scripted(httpx.Response(200, content=b"x" * 11), max_answer=10).get("/x")
 
 
 def test_compressed_answer_is_refused():

@@ -12,6 +12,8 @@ from trunkline.service.signatures import RequestAuth
 SLOW_TIMEOUT_S = 60.0
 """For contributions, since a proxy such as Tor is slow, and for verdicts, which take a while to find."""
 _TIMEOUT_S = 10.0
+_LARGEST_VERDICT = 64 * 1024 * 1024
+"""About 20 MB if a call's index was flooded with 10,000 records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,24 @@ def open_services(
         ConfigurationError: A certificate file or the proxy cannot be used.
     """
 
-    def signed(url: str, service: str, timeout_s: float = _TIMEOUT_S) -> ServiceClient:
-        auth = RequestAuth(identity, section.id, parameters.audience(service), clock)
-        return ServiceClient(url, auth=auth, ca_file=section.ca_file, timeout_s=timeout_s)
+    def auth(service: str) -> RequestAuth:
+        return RequestAuth(identity, section.id, parameters.audience(service), clock)
+
+    def signed(url: str, service: str) -> ServiceClient:
+        return ServiceClient(url, auth=auth(service), ca_file=section.ca_file, timeout_s=_TIMEOUT_S)
 
     return Services(
         labels=signed(section.labels_url, "labels"),
         membership=signed(section.membership_url, "membership"),
         join_log=ServiceClient(section.membership_url, ca_file=section.ca_file),
         authorization=signed(section.authorization_url, "authorization"),
-        accountability=signed(section.accountability_url, "accountability", SLOW_TIMEOUT_S),
+        accountability=ServiceClient(
+            section.accountability_url,
+            auth=auth("accountability"),
+            ca_file=section.ca_file,
+            timeout_s=SLOW_TIMEOUT_S,
+            max_answer=_LARGEST_VERDICT,
+        ),
         retrieval=signed(section.record_store_url, f"record-store/{section.record_store_id}"),
         contribution=ServiceClient(
             section.record_store_url,
