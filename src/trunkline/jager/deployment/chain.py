@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from trunkline.jager.deployment.load import chain_rows, chain_source, recent_sta
 from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment
 
 DEPLOYMENT = "bench"
-_LOOK_S = 0.05
+_LOOK_S = 0.5  # each look takes the agent a moment
 _STALLED_S = 120.0
 _USER_TIME_FIELD = 11  # of /proc/PID/stat behind the command's name, counted from 0 (proc(5), "utime")
 
@@ -61,29 +62,39 @@ def control(deployment: LocalDeployment, carrier: str) -> ControlClient:
     return ControlClient(deployment.carrier_config(carrier).parent / "control.sock")
 
 
-def wait_acknowledged(
-    deployment: LocalDeployment, carrier: str, records: int, step: Callable[[int], None]
-) -> float:
-    """Waits until the store has acknowledged so many records of a carrier; returns the monotonic time.
+def contribute(deployment: LocalDeployment, carrier: str, records: int, step: Callable[[int], None]) -> None:
+    """Has a carrier read its files to the end; returns when the store has acknowledged all its records.
 
     Raises:
-        UnavailableError: Nothing was acknowledged for two minutes.
+        UnavailableError: Nothing was acknowledged for two minutes, or not everything in the end.
     """
     client = control(deployment, carrier)
-    last, moved = -1, time.monotonic()
-    while True:
-        acknowledged = int(client.call("status")["counts"]["acknowledged"])
-        now = time.monotonic()
-        step(acknowledged)
-        if acknowledged >= records:
-            return now
-        if acknowledged != last:
-            last, moved = acknowledged, now
-        elif now - moved > _STALLED_S:
-            raise UnavailableError(
-                f"{acknowledged} of {records} records acknowledged, then none for two minutes"
-            )
-        time.sleep(_LOOK_S)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="contribute")
+    try:
+        contributed = pool.submit(client.call, "contribute", {"finish": True})
+        last, moved = -1, time.monotonic()
+        while not contributed.done():
+            acknowledged = _acknowledged(client)
+            step(acknowledged)
+            if acknowledged != last:
+                last, moved = acknowledged, time.monotonic()
+            elif time.monotonic() - moved > _STALLED_S:
+                raise UnavailableError(
+                    f"{acknowledged} of {records} records acknowledged, then none for two minutes"
+                )
+            wait([contributed], timeout=_LOOK_S)
+        contributed.result()
+    finally:
+        # What still waits for an answer gets one at the latest when the deployment stops.
+        pool.shutdown(wait=False)
+    acknowledged = _acknowledged(client)
+    step(acknowledged)
+    if acknowledged < records:
+        raise UnavailableError(f"only {acknowledged} of {records} records were acknowledged")
+
+
+def _acknowledged(client: ControlClient) -> int:
+    return int(client.call("status")["counts"]["acknowledged"])
 
 
 def peak_memory_mb(deployment: LocalDeployment) -> dict[str, int]:
