@@ -26,9 +26,9 @@ from trunkline.telephony.providers import ProviderId
 from trunkline.telephony.quarantine import append_to_quarantine
 from trunkline.telephony.source import CdrSource
 
-ROWS_A_POLL = 2_000
+ROWS_A_POLL = 1_000
 RECORDS_A_CHUNK = 1_000
-CHUNKS_AHEAD = 3
+CHUNKS_AHEAD = 6
 POLL_S = 1.0
 LONGEST_WAIT_S = 60.0
 QUARANTINE_FILE = "quarantine.csv"
