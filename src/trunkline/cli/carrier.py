@@ -108,6 +108,8 @@ def trace(
     if row:
         query = _own_query(loaded, row, case, wait)
     else:
+        if not calling or not at:
+            raise InputError("--called needs --time, and --calling; `--calling anonymous` if it was withheld")
         query = TraceQuery.of_text(
             calling, called, at, tolerance_s=tolerance, case=case, approval_wait_s=wait
         )

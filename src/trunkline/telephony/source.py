@@ -250,6 +250,13 @@ def read_toml(path: Path) -> dict[str, Any]:
 def explain(error: ValidationError) -> str:
     """Say what is wrong with a table, key by key, without the values: they may be numbers or names."""
     return "; ".join(
-        ".".join(str(part) for part in detail["loc"]) + ": " + detail["msg"].removeprefix("Value error, ")
+        ": ".join(
+            part
+            for part in (
+                ".".join(map(str, detail["loc"])),
+                detail["msg"].removeprefix("Value error, "),
+            )
+            if part
+        )
         for detail in error.errors(include_input=False, include_url=False)
     )
