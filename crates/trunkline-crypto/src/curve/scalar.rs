@@ -51,12 +51,11 @@ impl Scalar {
     /// An integer below 2¹²⁸.
     #[must_use]
     pub fn from_u128(value: u128) -> Self {
-        let bytes = value.to_be_bytes();
-        let mut wide = [0; 64];
-        for (target, byte) in wide.iter_mut().rev().zip(bytes.iter().rev()) {
-            *target = *byte;
-        }
-        Self::from_wide_bytes(&wide)
+        let words = [value as u64, (value >> 64) as u64, 0, 0];
+        let mut scalar = Self::default();
+        // SAFETY: `words` has the four words that are read.
+        unsafe { blst::blst_fr_from_uint64(&mut scalar.0, words.as_ptr()) };
+        scalar
     }
 
     /// 32 big-endian bytes. The caller wipes them if they are secret.
