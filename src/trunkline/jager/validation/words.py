@@ -91,8 +91,9 @@ def _conflict_in_words(conflict: Mapping[str, Any], names: Names) -> str:
     tail, head = conflict["edge"]
     if conflict["kind"] == "rival":
         return f"conflict: two records in the name of {name(tail)} tell its part in two ways"
-    way = f"{name(tail)} > {name(head)}"
-    return f"conflict: {name(conflict['asserting'])} says {way}, {name(conflict['opposing'])} says otherwise"
+    asserting, opposing = name(conflict["asserting"]), name(conflict["opposing"])
+    way = f"{name(tail)} handed the call to {name(head)}"
+    return f"conflict: {asserting} says that {way}; {opposing} says otherwise"
 
 
 def _few(sentences: list[str]) -> Iterator[str]:
