@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from trunkline.cli.output import console, paper, print_json
-from trunkline.errors import ConfigurationError
+from trunkline.errors import ConfigurationError, InputError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,17 +49,32 @@ def sign(
     terms: Annotated[Path, typer.Option(help="TOML: deployment, and what differs from the defaults.")],
     public: Annotated[list[Path], typer.Option(help="public.json of a role; once for each.")],
     out: Annotated[Path, typer.Option(help="Where the signed parameters go.")],
+    previous: Annotated[
+        Path | None, typer.Option(help="The parameters in force; roles that are not given keep their keys.")
+    ] = None,
+    switch_epoch_at: Annotated[
+        str, typer.Option(help="With new label keys: from when on calls are filed under them, ISO 8601.")
+    ] = "",
 ) -> None:
     """Puts the public halves of all roles together and signs the public parameters."""
     from trunkline.jager.deployment.ceremony import parameters_payload, sign_parameters
-    from trunkline.jager.messages.parameters import root_fingerprint
+    from trunkline.jager.deployment.succession import succeeding_payload
+    from trunkline.jager.messages.parameters import SignedParameters, root_fingerprint
     from trunkline.service.files import write_atomically
     from trunkline.service.keys import IdentityKey
 
     key = IdentityKey.load(root)
-    payload = parameters_payload(_read_terms(terms), [_read_halves(path) for path in public])
-    write_atomically(out, sign_parameters(payload, key), mode=0o644)
     fingerprint = root_fingerprint(key.public_key)
+    agreed, halves = _read_terms(terms), [_read_halves(path) for path in public]
+    if previous is not None:
+        before = SignedParameters.load(previous, fingerprint, now=None)
+        switch_at = _read_time(switch_epoch_at) if switch_epoch_at else None
+        payload = succeeding_payload(agreed, halves, before, switch_at=switch_at)
+    elif switch_epoch_at:
+        raise ConfigurationError("--switch-epoch-at needs --previous: the first label keys switch from none")
+    else:
+        payload = parameters_payload(agreed, halves)
+    write_atomically(out, sign_parameters(payload, key), mode=0o644)
     console.print(f"signed: {out}; pin the root by its fingerprint:")
     typer.echo(fingerprint)
 
@@ -105,6 +121,16 @@ def restore(
 
     names = restore_backup(backup_file, folder, passphrase)
     console.print(f"{len(names)} files restored below {folder}")
+
+
+def _read_time(text: str) -> float:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError("--switch-epoch-at is not a time in ISO 8601") from error
+    if time.tzinfo is None:
+        raise InputError("--switch-epoch-at needs its offset from UTC, such as 2026-11-21T00:00:00Z")
+    return time.timestamp()
 
 
 def _read_halves(path: Path) -> dict[str, Any]:

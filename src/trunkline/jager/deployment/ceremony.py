@@ -46,7 +46,14 @@ class Terms:
 
 
 def parameters_payload(terms: Terms, halves: Sequence[PublicHalves], now: float | None = None) -> bytes:
-    """Puts the public halves together into the payload that the root signs.
+    """Puts the public halves together into the payload that the root signs, as `parameter_fields` does."""
+    return canonical_json(parameter_fields(terms, halves, now))
+
+
+def parameter_fields(
+    terms: Terms, halves: Sequence[PublicHalves], now: float | None = None
+) -> dict[str, Any]:
+    """Puts the public halves together into the fields of the parameters.
 
     Args:
         terms: What was agreed on.
@@ -70,7 +77,7 @@ def parameters_payload(terms: Terms, halves: Sequence[PublicHalves], now: float 
     labels, membership, authorization, accountability = (by_role[role][0] for role in _ROLES[:4])
     start = int(time.time() if now is None else now)
     epoch_ms = terms.rules.resolution_ms
-    payload = {
+    return {
         "version": 1,
         "deployment": terms.deployment,
         # An hour back, for parties whose clocks are behind.
@@ -105,7 +112,6 @@ def parameters_payload(terms: Terms, halves: Sequence[PublicHalves], now: float 
         "registry_key": by_role["registry"][0]["registry_key"],
         "record_stores": [{"id": one["id"], "key": one["key"]} for one in by_role["record-store"]],
     }
-    return canonical_json(payload)
 
 
 def sign_parameters(payload: bytes, root: IdentityKey) -> bytes:
