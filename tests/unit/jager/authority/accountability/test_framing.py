@@ -1,0 +1,101 @@
+"""What all authorities together, and an accomplice, cannot make a judge believe of an innocent carrier.
+
+They hold every key but the carrier's two: its identity key and its member secret.
+"""
+
+import hashlib
+
+import pytest
+from accountability_world import NOW, Room, World
+from test_judge import rewritten
+
+from trunkline.errors import EvidenceError, PointError, ProofError, SignatureError
+from trunkline.jager.messages.membership import JoinEntry, JoinRequest
+from trunkline.jager.validation import join_register
+from trunkline.jager.validation.judge import judge
+
+NONCE = hashlib.sha256(b"framing").digest()
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def joining(world, *, of="E", key_of="E", signed_by="E", holder="U", params_hash=None, s_point=None):
+    """A joining of one carrier, with whatever keys and secret."""
+    carrier, secret = world.members[of], world.members[holder].secret
+    identity_key = world.members[key_of].identity.public_key
+    params_hash = params_hash or world.parameters.hash
+    proof = secret.join_proof(params_hash, NONCE, carrier.id.value, identity_key)
+    request = JoinRequest(NONCE, carrier.id, identity_key, s_point or secret.public_point, proof)
+    return JoinEntry(NOW, request.sign(world.members[signed_by].identity, params_hash)).encode()
+
+
+def framed(world, entry, directory, monkeypatch):
+    """A verdict by authorities that look away: the accomplice's malformed record, opened to the entry."""
+    world.log.append(entry)
+    bundle = world.bundle([world.record("- A D"), world.record("A D -"), world.malformed("U")], own="A D -")
+    with monkeypatch.context() as look_away:
+        look_away.setattr(join_register, "check_join_entry", lambda *_arguments: None)
+        return Room(world, directory).report(bundle)
+
+
+def judged(world, document):
+    return judge(document, world.known, world.registry)
+
+
+def test_joining_that_the_carrier_signed_is_believed(world, tmp_path, monkeypatch):
+    # The others differ from this one in a single thing each.
+    document = framed(world, joining(world), tmp_path, monkeypatch)
+    found = [(each.kind, each.carrier) for each in judged(world, document).findings]
+    assert found == [("malformed", world.members["E"].id.value)]
+
+
+def test_joining_that_the_carrier_did_not_sign_frames_nobody(world, tmp_path, monkeypatch):
+    document = framed(world, joining(world, signed_by="U"), tmp_path, monkeypatch)
+    with pytest.raises(SignatureError, match="not signed by its carrier"):
+        judged(world, document)
+
+
+def test_joining_under_a_key_that_is_not_the_carriers_frames_nobody(world, tmp_path, monkeypatch):
+    document = framed(world, joining(world, key_of="U", signed_by="U"), tmp_path, monkeypatch)
+    with pytest.raises(EvidenceError, match="another identity key than the registry"):
+        judged(world, document)
+
+
+def test_joining_signed_for_other_parameters_frames_nobody(world, tmp_path, monkeypatch):
+    document = framed(world, joining(world, params_hash=bytes(32)), tmp_path, monkeypatch)
+    with pytest.raises(SignatureError, match="not signed by its carrier"):
+        judged(world, document)
+
+
+def test_joining_with_a_point_that_the_carrier_cannot_prove_frames_nobody(world, tmp_path, monkeypatch):
+    # The carrier's real proof, for its own secret, beside the accomplice's point.
+    s_point = world.members["U"].secret.public_point
+    entry = joining(world, holder="E", s_point=s_point)
+    with pytest.raises(ProofError, match="join proof"):
+        judged(world, framed(world, entry, tmp_path, monkeypatch))
+
+
+def test_joining_that_is_not_in_the_signed_log_frames_nobody(world, tmp_path, monkeypatch):
+    document = framed(world, joining(world), tmp_path, monkeypatch)
+    world.log.pop()
+    head = world.head()
+    changed = rewritten(
+        world, document, lambda payload: payload.update(log_head=head.model_dump(mode="json"))
+    )
+    with pytest.raises(EvidenceError, match="not in the join log"):
+        judged(world, changed)
+
+
+def test_log_with_a_joining_that_is_none_is_refused_by_its_readers(world, tmp_path):
+    for entry, error in (
+        (joining(world, signed_by="U"), SignatureError),
+        (joining(world, holder="E", s_point=world.members["U"].secret.public_point), ProofError),
+        (joining(world, s_point=b"\xc0" + bytes(47)), PointError),
+    ):
+        world.log.append(entry)
+        with pytest.raises(error):
+            Room(world, tmp_path).accountability.join_log.current()
+        world.log.pop()
