@@ -2,7 +2,8 @@
 //!
 //! The scalar is made odd (by adding r, if need be) and written with digits that are odd and not zero:
 //! k = Σ dᵢ·2^(w·i), |dᵢ| < 2^w. So every window adds one entry, none is skipped, and the sum before window i, being
-//! smaller in absolute value than any multiple that window i adds, never equals what is added to it.
+//! smaller in absolute value than any multiple that window i adds, never equals what is added to it. Modulo r this holds
+//! for all but the top window, whose addition is therefore a complete one.
 //! Each look-up reads the whole row.
 
 use core::hint::black_box;
@@ -49,8 +50,9 @@ impl<G: Group> FixedBase<G> {
         let mut digits = Digits::new(scalar);
         let mut rows = self.entries.chunks_exact(ENTRIES).zip(digits.0.iter().copied());
         let first = rows.next().map(|(row, digit)| G::from_affine(&look_up::<G>(row, digit)));
-        let first = first.expect("a table has rows");
-        let product = rows.fold(first, |sum, (row, digit)| sum.add_unequal(&look_up::<G>(row, digit)));
+        let last = rows.next_back().map(|(row, digit)| G::from_affine(&look_up::<G>(row, digit)));
+        let (first, last) = first.zip(last).expect("a table has rows");
+        let product = rows.fold(first, |sum, (row, digit)| sum.add_unequal(&look_up::<G>(row, digit))) + last;
         digits.0.zeroize();
         product
     }
@@ -151,6 +153,8 @@ mod tests {
         scalars.extend((0..64).map(|bit| Scalar::from_u128(1 << (2 * bit))));
         scalars.extend((0..64).map(|bit| -&Scalar::from_u128(u128::MAX >> bit)));
         scalars.extend((0..64).map(|_| random.scalar()));
+        // The one scalar for which the sum before the top window is, modulo r, what that window adds.
+        scalars.push(&(&Scalar::from_u128(1 << 126) * &Scalar::from_u128(1 << 126)) * &Scalar::from_u128(14));
         for scalar in &scalars {
             assert!(table.multiply(scalar) == base * scalar);
             assert!(other_table.multiply(scalar) == other * scalar);

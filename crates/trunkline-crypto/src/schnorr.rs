@@ -22,7 +22,7 @@ pub struct Proof {
 
 impl Proof {
     /// Proves knowledge of `secret`, the logarithm of a public key to `base`; `challenge` hashes the encoded
-    /// commitment with whatever the proof is bound to.
+    /// commitment with whatever the proof is `bound` to, and the nonce is made from that too.
     ///
     /// # Errors
     /// `Randomness`.
@@ -31,9 +31,13 @@ impl Proof {
         secret: &SecretScalar,
         random: &dyn RandomSource,
         purpose: &str,
+        bound: &[&[u8]],
         challenge: impl FnOnce(&[u8]) -> Challenge,
     ) -> Result<Self> {
-        let nonce = Hedge::new(random, purpose, &[&*secret.to_bytes()])?.scalar();
+        let secret_bytes = secret.to_bytes();
+        let parts: Vec<&[u8]> =
+            core::iter::once(secret_bytes.as_slice()).chain(bound.iter().copied()).collect();
+        let nonce = Hedge::new(random, purpose, &parts)?.scalar();
         let challenge = challenge(&G::encoding(&(*base * &nonce)));
         Ok(Self { challenge, response: &nonce + &(&challenge.scalar() * secret.scalar()) })
     }
@@ -128,8 +132,8 @@ impl Role {
     ) -> Result<[u8; PROOF_SIZE]> {
         let challenge = |commitment: &[u8]| self.challenge(public, commitment);
         let proof = match self {
-            Self::Opener => Proof::new(&Bases::new().g, secret, random, self.name(), challenge),
-            _ => Proof::new(&G2::generator(), secret, random, self.name(), challenge),
+            Self::Opener => Proof::new(&Bases::new().g, secret, random, self.name(), &[public], challenge),
+            _ => Proof::new(&G2::generator(), secret, random, self.name(), &[public], challenge),
         }?;
         Ok(proof.encode())
     }

@@ -95,7 +95,9 @@ impl MemberSecret {
     ) -> Result<[u8; PROOF_SIZE]> {
         let public = self.public_point();
         let challenge = |commitment: &[u8]| context.challenge(&public, commitment);
-        Ok(Proof::new(&Bases::new().h, &self.secret, random, "join", challenge)?.encode())
+        let bound: [&[u8]; 4] =
+            [context.params_hash, context.nonce, context.carrier_id, context.identity_key];
+        Ok(Proof::new(&Bases::new().h, &self.secret, random, "join", &bound, challenge)?.encode())
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Signer {
 /// The secret values of one signature.
 pub(super) struct Nonces {
     r: Scalar,
-    k: Scalar,
+    pub(super) k: Scalar,
     t: Scalar,
     epsilon: Scalar,
     s: Scalar,

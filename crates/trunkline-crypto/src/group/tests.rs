@@ -7,6 +7,7 @@ use crate::curve::Group;
 use crate::error::ErrorKind;
 use crate::random::tests::StuckRandom;
 use crate::random::OsRandom;
+use crate::schnorr::Proof;
 use crate::secret::SecretScalar;
 
 const PARAMS: &[u8] = &[3; 32];
@@ -179,6 +180,17 @@ fn errors_that_cancel_under_equal_weights_are_refused() {
 }
 
 #[test]
+fn every_equation_is_checked_by_itself() {
+    let setup = setup();
+    // Hashed as they are, changed E1 and R2 fail only the second equation, E2 and R3 the third, R1 the first.
+    for index in 0..7 {
+        let forged = setup.sign_changed(b"message", |points| points[index] = points[index] + G1::generator());
+        let verdicts = setup.verdicts(b"message", &[forged, setup.sign(b"message")]);
+        assert_eq!(verdicts, [Some(ErrorKind::Signature), None], "point {index}");
+    }
+}
+
+#[test]
 fn signature_with_another_issuers_credential_fails_the_pairing_equation() {
     let setup = setup();
     let stranger = IssuerKey::new(secret());
@@ -211,6 +223,65 @@ fn torsion_in_any_point_is_accepted_alike_and_still_opens() {
             assert_eq!(judged, setup.member.public_point());
             assert_eq!(setup.opener.open_batch(signature).unwrap(), judged);
         }
+    }
+}
+
+#[test]
+fn projection_and_clearing_remove_every_small_order() {
+    // 1 − x, which every point of small order is killed by, and its prime factors.
+    const EXPONENT: u64 = 0xd201_0000_0001_0001;
+    const PRIMES: [u64; 5] = [3, 11, 10_177, 859_267, 52_437_899];
+    assert_eq!(PRIMES.iter().product::<u64>(), EXPONENT);
+    let times = |point: G1, factor: u64| {
+        (0..64).rev().fold(G1::default(), |sum, bit| {
+            let sum = sum.double();
+            if factor >> bit & 1 == 1 {
+                sum + point
+            } else {
+                sum
+            }
+        })
+    };
+    let other = G1::generator() * &Scalar::from_u128(77);
+    let on_curve: Vec<G1> = (1..64)
+        .filter_map(|x| {
+            let mut bytes = [0; G1_SIZE];
+            (bytes[0], bytes[47]) = (0x80, x);
+            G1Affine::decode_on_curve(&bytes).ok().map(|point| G1::from_affine(&point))
+        })
+        .collect();
+    for order in PRIMES.into_iter().chain([33, EXPONENT]) {
+        let small = on_curve.iter().map(|point| times(*point - point.project(), EXPONENT / order));
+        let small: Vec<G1> = small.filter(|point| !point.is_identity()).collect();
+        assert!(!small.is_empty(), "order {order}");
+        for point in small.iter().flat_map(|point| [*point, -*point, point.double()]) {
+            assert!(point.project().is_identity());
+            assert!(point.clear_cofactor_vartime().is_identity());
+            assert!((other + point).project() == other);
+        }
+    }
+}
+
+#[test]
+fn signature_whose_ephemeral_key_is_only_torsion_opens() {
+    let setup = setup();
+    for point_of_small_order in torsion() {
+        let mut nonces = setup.signer.nonces(b"message", &OsRandom).unwrap();
+        nonces.k = Scalar::default();
+        let mut points = setup.signer.points(&nonces);
+        // E1 is the identity with k = 0, which no encoding has; torsion hides that from a decoder.
+        points[2] = point_of_small_order;
+        points[3] = points[3] + point_of_small_order;
+        let encoded: Vec<_> = points.iter().map(G1::encode).collect();
+        let signature = setup.signer.respond(encoded.as_slice().try_into().unwrap(), b"message", &nonces);
+        assert_eq!(setup.verdicts(b"message", &[signature]), [None]);
+        let opening = setup.open(b"message", &signature).unwrap();
+        let judged = judge(&setup.verifier, PERIOD, b"message", &signature, &opening, CASE, CARRIER);
+        assert_eq!(judged.unwrap(), setup.member.public_point());
+        let innocent = MemberSecret::new(secret()).public_point();
+        let framed = [innocent.as_slice(), &opening[48..]].concat();
+        let judged = judge(&setup.verifier, PERIOD, b"message", &signature, &framed, CASE, CARRIER);
+        assert_eq!(kind(judged), ErrorKind::Proof);
     }
 }
 
@@ -278,6 +349,21 @@ fn join_proof_is_bound_to_point_carrier_key_nonce_and_params() {
 }
 
 #[test]
+fn join_proofs_from_a_stuck_generator_share_no_nonce() {
+    let member = MemberSecret::new(secret());
+    let s_point = G1::from_affine(&input::strict_g1(&member.public_point()).unwrap());
+    let commitment = |nonce: &'static [u8], carrier: &'static [u8; 16]| {
+        let context = JoinContext::new(PARAMS, nonce, carrier, &[2; 32]).unwrap();
+        let proof = Proof::decode(&member.join_proof(&context, &StuckRandom).unwrap()).unwrap();
+        (Bases::new().h * &proof.response - s_point * &proof.challenge.scalar()).encode()
+    };
+    // Two challenges under one commitment would give s away.
+    assert_ne!(commitment(b"one", &[1; 16]), commitment(b"two", &[1; 16]));
+    assert_ne!(commitment(b"one", &[1; 16]), commitment(b"one", &[3; 16]));
+    assert_eq!(commitment(b"one", &[1; 16]), commitment(b"one", &[1; 16]));
+}
+
+#[test]
 fn credential_that_is_marked_or_for_somebody_else_is_refused() {
     let setup = setup();
     let s_point = setup.member.public_point();
@@ -313,6 +399,31 @@ fn signatures_from_a_stuck_generator_share_no_point() {
     let (first, second) = (sign(b"one"), sign(b"two"));
     assert!((0..7).all(|point| first[point * 48..][..48] != second[point * 48..][..48]));
     assert_eq!(first, sign(b"one"));
+    // R2 comes from the nonce alone: with another member's secret it is another one.
+    let other = self::setup().signer.sign_batch(&[b"one"], &StuckRandom).unwrap();
+    assert_ne!(first[240..288], other[240..288]);
+}
+
+#[test]
+fn openings_and_credentials_from_a_stuck_generator_share_no_nonce() {
+    let setup = setup();
+    let (signature, other) = (setup.sign(b"message"), setup.sign(b"message"));
+    let commitment = |signature: &[u8], case: &[u8], carrier: &[u8]| {
+        let context = OpeningContext::new(PARAMS, setup.group.id(), case, carrier, b"message").unwrap();
+        let opening = setup.opener.prove(signature, &context, &StuckRandom).unwrap();
+        let proof = Proof::decode(&opening[48..]).unwrap();
+        let public = G1::from_affine(&setup.group.y);
+        (Bases::new().g * &proof.response - public * &proof.challenge.scalar()).encode()
+    };
+    let first = commitment(&signature, CASE, CARRIER);
+    // Two challenges under one commitment would give ξ away.
+    assert_ne!(first, commitment(&other, CASE, CARRIER));
+    assert_ne!(first, commitment(&signature, &[0; 32], CARRIER));
+    assert_ne!(first, commitment(&signature, CASE, &[0; 16]));
+    let e = |member: &MemberSecret| {
+        setup.issuer.issue(PERIOD, &member.public_point(), &StuckRandom).unwrap()[52..].to_vec()
+    };
+    assert_ne!(e(&setup.member), e(&MemberSecret::new(secret())));
 }
 
 #[test]
