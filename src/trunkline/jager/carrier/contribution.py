@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Callable
+from math import inf
 from random import SystemRandom
 
 import structlog
@@ -62,6 +63,7 @@ class ContributionSender:
         self._taking = threading.Lock()
         self._in_flight: set[int] = set()
         self._remainder_at = 0.0
+        self._looked_at = inf
         self._changed = threading.Condition()
         self._changes = 0
 
@@ -72,7 +74,7 @@ class ContributionSender:
 
     def flush(self) -> None:
         """Send everything that waits now, without its delay."""
-        self._outbox.make_all_due(self._clock())
+        self._outbox.make_due_by(self._clock())
         self._remainder_at = 0.0
         self.wake()
 
@@ -125,6 +127,11 @@ class ContributionSender:
             return None
         with self._taking:
             now = self._clock()
+            if now < self._looked_at:
+                # At the start, and when the clock was set back: what a clock that ran ahead drew is no delay.
+                self._outbox.make_due_by(now + max(self._section.delay_max_s, AGAIN_AFTER_S, LONGEST_WAIT_S))
+                self._remainder_at = 0.0
+            self._looked_at = now
             batch = self._outbox.next_batch(now, self._in_flight) or self._seal(now)
             if batch is not None:
                 self._in_flight.add(batch.number)

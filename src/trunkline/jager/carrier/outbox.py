@@ -202,11 +202,11 @@ class Outbox:
             _count(connection, counts)
         self._change_waiting(len(again) - batch.dummies.count(0))
 
-    def make_all_due(self, now: float) -> None:
-        """End every delay: the pool is sent at the next opportunity."""
+    def make_due_by(self, latest: float) -> None:
+        """End every delay at this time at the latest."""
         with self._writing() as connection:
-            connection.execute(update(POOL).where(POOL.c.due_at > now).values(due_at=now))
-            connection.execute(update(BATCHES).where(BATCHES.c.due_at > now).values(due_at=now))
+            for table in (POOL, BATCHES):
+                connection.execute(update(table).where(table.c.due_at > latest).values(due_at=latest))
 
     def counts(self) -> dict[Count, int]:
         """All totals."""

@@ -107,6 +107,20 @@ def test_record_stays_until_its_own_delay_is_over(room):
     assert room.deliver_all() == 1
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+def test_clock_that_was_set_back_does_not_hold_records_for_years(room, restarted):
+    year = 365 * 86_400
+    room.miniature.now += year
+    room.add(1, due=room.miniature.now + 50)
+    assert not room.sender.deliver_one()
+    room.miniature.now -= year
+    if restarted:
+        room.sender = room.make_sender()
+    assert not room.sender.deliver_one()
+    room.miniature.now += LONGEST_WAIT_S
+    assert room.sender.deliver_one()
+
+
 def test_flush_sends_at_once(room):
     room.add(1, due=room.miniature.now + 50)
     room.sender.flush()

@@ -43,7 +43,7 @@ def test_due_gives_only_records_whose_delay_is_over(outbox):
     outbox.add("one", b"", RECORDS, [5.0, 1.0, 9.0, 2.0, 30.0], {})
     assert [item.record[0] for item in outbox.due(5.0, 10)] == [1, 3, 0]
     assert len(outbox.due(5.0, 2)) == 2
-    outbox.make_all_due(6.0)
+    outbox.make_due_by(6.0)
     assert len(outbox.due(6.0, 10)) == 5
 
 
