@@ -185,15 +185,6 @@ def test_short_nonce_is_refused_even_when_signed(verifier, monkeypatch):
         check(verifier, signed())
 
 
-@pytest.mark.parametrize("field", ["signature", "signature-input", "content-type", "content-digest"])
-def test_field_with_bytes_that_are_not_ascii_is_refused(verifier, field):
-    request = signed()
-    headers = {name: value for name, value in request.headers.items() if name != field}
-    headers[field] = request.headers[field].replace("a", "\u00e9", 1)
-    with pytest.raises(AuthenticationError, match="not ASCII"):
-        check(verifier, request, headers=httpx.Headers(headers, encoding="latin-1"))
-
-
 def test_oversized_signature_fields_are_refused_before_they_are_parsed(verifier):
     request = signed()
     request.headers["signature"] += ", a=:" + "A" * 4000 + ":"
