@@ -1,9 +1,9 @@
 """Which records the accountability authority opens, and why; a judge derives the same plan.
 
-A report opens what contradicts the call, what is forged or malformed, and floods; for enforcement every
-record that has to do with the call. A disavowal opens first the records in the name of the carrier that
-disavows; only if it signed none of them, the records that name it. A record that is merely missing opens
-nothing.
+A report opens filed records that contradict each other, what is forged or malformed, and floods; for
+enforcement every record that has to do with the call. A disavowal opens first the records in the name of
+the carrier that disavows; only if it signed none of them, the records that name it. A record that is merely
+missing opens nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,8 +26,10 @@ def plan_report(evidence: Evidence, report: ValidationReport, *, enforcement: bo
     """
     plan: Plan = {}
     call = report.call
-    if call is not None:
-        _add(plan, call.contradicting_record_ids, "contradicting")
+    for conflict in () if call is None else call.conflicts:
+        # A tracer's own record that is not filed is its bare word, and opens nobody's.
+        if conflict.asserting_records and conflict.opposing_records:
+            _add(plan, conflict.record_ids, "contradicting")
     _add(plan, report.forged, "forged")
     _add(plan, report.unreadable, "malformed")
     flooded = {epoch for epoch, _ in report.floods}

@@ -77,6 +77,14 @@ def test_transit_with_a_false_previous_is_opened_with_its_opponent(world, room, 
     check(world, document)
 
 
+def test_tracer_that_invents_an_own_record_has_nobody_opened(world, room, honest):
+    # D has filed nothing and says that the call came from X; only its word contradicts C's record.
+    unfiled = world.bundle(honest[:3], own="X D -")
+    assert not verdict_of(room.report(unfiled)).openings
+    filed = world.bundle([*honest[:3], world.record("X D -")], own="X D -")
+    assert {each.reason for each in verdict_of(room.report(filed)).openings} == {"contradicting"}
+
+
 def test_transit_that_claims_to_be_the_origin_is_opened(world, room, honest):
     lie = world.record("- C D", signer="C")
     document = room.report(world.bundle([*honest[:2], lie, honest[3]], own="C D -"))
