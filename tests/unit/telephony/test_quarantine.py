@@ -3,6 +3,7 @@ import csv
 import pytest
 
 from trunkline.errors import StorageError
+from trunkline.telephony import quarantine
 from trunkline.telephony.model import Reject
 from trunkline.telephony.quarantine import append_to_quarantine
 
@@ -19,6 +20,17 @@ def test_rejects_are_appended_under_one_header(tmp_path):
         ["b.csv", "4", "x", "gate"],
     ]
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_quarantine_at_its_limit_is_put_aside_and_begun_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(quarantine, "SIZE_LIMIT", 50)
+    path = tmp_path / "quarantine.csv"
+    for line in range(1, 6):
+        append_to_quarantine(path, [Reject("wrong.bin", line, "not a call record")])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["quarantine.csv", "quarantine.csv.old"]
+    assert path.read_text().startswith("file,line,reason,trunk\n")
+    assert "wrong.bin,5," in path.read_text()
+    assert path.stat().st_size < 150
 
 
 @pytest.mark.parametrize("value", ["=cmd()", "+1", "-1", "@x", "\t=1"])
