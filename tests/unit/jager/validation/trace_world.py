@@ -3,7 +3,8 @@
 import hashlib
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trunkline.crypto.group_signature import IssuerKey, MemberSecret, OpenerKey, Signer
@@ -143,6 +144,20 @@ class World:
             registry_key=self.keys["registry"].public_key,
             record_stores=({"id": STORE_ID, "key": self.keys["store"].public_key},),
         )
+
+    def succeeded(self, **changes: object) -> "World":
+        """The same parties under parameters that succeed these, with the same join log."""
+        later = copy(self)
+        fields = {"not_before": self.parameters.not_before + 3600, **changes}
+        later.parameters = make_parameters(**(self.parameters.model_dump(by_alias=True) | fields))
+        later.known = ParameterSet(later.parameters, self.known)
+        group, params_hash = later.parameters.group, later.parameters.hash
+        later.members = {}
+        for name, member in self.members.items():
+            credential = later.issuer.issue(later.period, member.secret.public_point)
+            signer = Signer(group, params_hash, member.secret, credential)
+            later.members[name] = replace(member, signer=signer, credential=credential)
+        return later
 
     def _join(self, name: str) -> Member:
         parameters, identity, secret = self.parameters, IdentityKey.generate(), MemberSecret.generate()

@@ -420,3 +420,43 @@ def test_membership_with_a_key_of_another_deployment_does_not_start(service, dep
     ):
         with pytest.raises(ConfigurationError, match="not the public parameters' one"):
             create(service.config.model_copy(update=change), deployment.clock)
+
+
+def test_member_stays_one_under_parameters_that_succeed_these(service, deployment, secret, reread_parameters):
+    before = service.joined(deployment.alpha, secret)
+    first = deployment.parameters
+    deployment.parameters = reread_parameters(first, not_before=first.not_before + 1)
+    deployment.write_parameters(deployment.parameters)
+    service.restart()
+    for period in (service.period, service.period + 1):
+        answer = service.renew(deployment.alpha, period)
+        response = CredentialResponse.decode(answer.content)
+        assert response.params_hash == deployment.parameters.hash != first.hash
+        check_credential(deployment.parameters.group, secret.public_point, response.credential)
+        if period == service.period:
+            assert response.credential == before.credential
+    kinds = [type(entry) for entry in service.entries()]
+    assert kinds == [JoinEntry, IssuanceEntry, IssuanceEntry]
+
+
+def test_member_gets_a_credential_of_the_new_issuer_key_for_a_period_that_it_has_one_for(
+    service, deployment, secret, reread_parameters
+):
+    before = service.joined(deployment.alpha, secret)
+    issuer = IssuerKey.generate()
+    (deployment.directory / "issuer.key").unlink()
+    save_secret(deployment.directory / "issuer.key", issuer.secret_bytes(), kind="issuer")
+    group = deployment.parameters.group_keys.model_dump() | {
+        "w": issuer.public_key,
+        "w_possession": issuer.possession_proof(),
+    }
+    deployment.parameters = reread_parameters(deployment.parameters, group=group)
+    deployment.write_parameters(deployment.parameters)
+    service.restart()
+    # Its agent finds no credential of the new group and joins; there is nothing new for the log but those.
+    again = service.joined(deployment.alpha, secret)
+    assert again.credential != before.credential
+    check_credential(deployment.parameters.group, secret.public_point, again.credential)
+    renewed = CredentialResponse.decode(service.renew(deployment.alpha, service.period).content)
+    assert renewed == again
+    assert [type(entry) for entry in service.entries()] == [JoinEntry, IssuanceEntry, IssuanceEntry]
