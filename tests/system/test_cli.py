@@ -11,13 +11,17 @@ import pytest
 import tomli_w
 from lab_shapes import TRUTH, blame, chain_lab
 from real_processes import answer_of, error_of, processes_in, short_folder, trunkline
+from typer.testing import CliRunner
 
+from trunkline.cli.main import app
+from trunkline.jager.carrier.control import ControlClient
 from trunkline.jager.deployment.load import CHAIN
 from trunkline.jager.deployment.local import AUTHORITY_ROLES, RECORD_STORE, LocalDeployment, provider_id
 
 pytestmark = pytest.mark.network
 
 CALLS = 3
+CALLING = ("--calling", "anonymous")
 LIE = 1
 """The call of which b3 says that it came from b6, which had no part in it."""
 
@@ -37,7 +41,7 @@ class Deployment:
             *("--registry", public / "registry.json", "--key", folder / "root" / "registry" / "registry.key"),
         )
 
-    def carrier(self, name: str) -> tuple[object, ...]:
+    def carrier(self, name: str) -> tuple[str, Path]:
         return "--config", self.folder / "carriers" / name / "carrier.toml"
 
     def trace(self, *arguments: object, carrier: str = "b5"):
@@ -61,9 +65,11 @@ def deployment(tmp_path_factory):
             agents = [f"carrier-{name}" for name in (*CHAIN, "b6")]
             assert sorted(up["running"]) == sorted((*AUTHORITY_ROLES, RECORD_STORE, *agents))
             made = Deployment(folder, lab)
-            for name in CHAIN:
-                counts = answer_of(trunkline("carrier", "contribute", *made.carrier(name), "--json"))
-                assert counts["waiting"] == 0
+            counts = answer_of(trunkline("carrier", "contribute", *made.carrier(CHAIN[0]), "--json"))
+            assert counts["waiting"] == 0
+            for name in CHAIN[1:]:
+                socket = made.carrier(name)[1].parent / "control.sock"
+                ControlClient(socket).call("contribute", {"finish": True})
             yield made
         finally:
             trunkline("down", "--dir", folder)
@@ -165,8 +171,10 @@ def test_batch_with_a_bad_line_traces_its_neighbours(deployment, tmp_path):
     [
         (["--row", "Master.csv:999"], "not-found", "no call begins in that row"),
         (["--row", "Master.csv"], "input", "FILE:LINE"),
-        (["--called", "+14155550102", "--time", "noon"], "input", "neither ISO 8601 nor Unix"),
-        (["--called", "12", "--time", "0"], "number", ""),
+        (["--called", "+14155550102"], "input", "--called needs --time"),
+        ([*CALLING, "--called", "+14155550102", "--time", "noon"], "input", "neither ISO 8601 nor Unix"),
+        ([*CALLING, "--called", "+14155550102", "--time", "2026-11-21T09:30"], "input", "offset from UTC"),
+        ([*CALLING, "--called", "12", "--time", "0"], "number", "number"),
         ([], "input", "give one of"),
         (["--batch", "nowhere.csv", "--out", "results"], "cdr", "cannot be read"),
     ],
@@ -204,19 +212,13 @@ def findings(verdict: dict) -> set[tuple[str, str | None]]:
     return {(one["kind"], one["carrier"]) for one in verdict["findings"]}
 
 
-def test_report_of_a_lie_opens_who_signed_it_and_the_judge_agrees_offline(deployment, contested, tmp_path):
-    # Accountability is worth what somebody who trusts nobody can check from the file alone.
-    verdict = tmp_path / "verdict.json"
-    done = trunkline("carrier", "report", *deployment.carrier("b5"), contested, "--out", verdict, "--json")
-    liar = provider_id("local", "b3").hex
-    assert ("claim", liar) in findings(answer_of(done))
-    LocalDeployment(deployment.folder).processes.stop(list(AUTHORITY_ROLES))
-    try:
-        judged = answer_of(trunkline("judge", verdict, *deployment.judge_options, "--json"))
-    finally:
-        assert trunkline("up", "--dir", deployment.folder).returncode == 0
-    assert (judged["valid"], judged["kind"]) == (True, "report")
-    assert ("claim", liar) in findings(judged)
+@pytest.fixture(scope="module")
+def verdict(deployment, contested) -> Path:
+    """The signed verdict on a report of that call."""
+    out = contested.with_name("verdict.json")
+    done = trunkline("carrier", "report", *deployment.carrier("b5"), contested, "--out", out, "--json")
+    assert ("claim", provider_id("local", "b3").hex) in findings(answer_of(done))
+    return out
 
 
 def test_disavowal_of_a_blamed_carrier_stands(deployment, contested, tmp_path):
@@ -228,16 +230,15 @@ def test_disavowal_of_a_blamed_carrier_stands(deployment, contested, tmp_path):
     assert (judged["valid"], judged["kind"]) == (True, "disavowal")
 
 
-def test_verdict_with_a_changed_byte_is_not_believed(deployment, contested, tmp_path):
+def test_verdict_with_a_changed_byte_is_not_believed(deployment, verdict, tmp_path):
     # Whoever can change a verdict can blame anybody.
-    verdict = tmp_path / "verdict.json"
-    trunkline("carrier", "report", *deployment.carrier("b5"), contested, "--out", verdict)
     document = json.loads(verdict.read_text())
     place = len(document["payload"]) // 2
     other = "A" if document["payload"][place] != "A" else "B"
     document["payload"] = document["payload"][:place] + other + document["payload"][place + 1 :]
-    verdict.write_text(json.dumps(document))
-    assert error_of(trunkline("judge", verdict, *deployment.judge_options, "--json"))["error"] == "signature"
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(document))
+    assert error_of(trunkline("judge", changed, *deployment.judge_options, "--json"))["error"] == "signature"
 
 
 # --- what operators decide --------------------------------------------------------------------------------
@@ -267,65 +268,74 @@ def set_approval(text: str) -> str:
 
 
 def restart_authorization(deployment: Deployment, config: str) -> None:
-    LocalDeployment(deployment.folder).processes.stop(["authorization"])
+    local = LocalDeployment(deployment.folder)
+    local.processes.stop(["authorization"])
     (deployment.folder / "authority" / "authorization" / "config.toml").write_text(config)
-    assert trunkline("up", "--dir", deployment.folder).returncode == 0
+    local.restart("authorization")
+
+
+def in_process(*arguments: object) -> str:
+    """Run a command that needs no other process without one of its own, and give what it printed."""
+    result = CliRunner().invoke(app, [str(one) for one in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
 def test_registry_lists_adds_and_suspends(deployment):
     # The registry is how a carrier comes to be one, and ceases to be.
-    added = trunkline("registry", "add", *deployment.registry_options, "--name", "Listed only").stdout.strip()
+    options = deployment.registry_options
+    added = in_process("registry", "add", *options, "--name", "Listed only").strip()
 
     def listed() -> dict[str, str]:
-        found = answer_of(trunkline("registry", "list", *deployment.registry_options, "--json"))
+        found = json.loads(in_process("registry", "list", *options, "--json"))
         return {one["id"]: one["status"] for one in found["providers"]}
 
     assert listed()[added] == "listed"
     member = provider_id("local", "b6").hex
-    assert trunkline("registry", "suspend", *deployment.registry_options, member).returncode == 0
+    in_process("registry", "suspend", *options, member)
     assert listed()[member] == "suspended"
-    assert trunkline("registry", "suspend", *deployment.registry_options, member, "--lift").returncode == 0
+    in_process("registry", "suspend", *options, member, "--lift")
     assert listed()[member] == "active"
-    done = trunkline("registry", "suspend", *deployment.registry_options, added)
+    done = trunkline("registry", "suspend", *options, added)
     assert (done.returncode, "not-found" in done.stderr) == (1, True)
 
 
-def test_keys_of_a_deployment_are_made_signed_shown_and_restored_by_hand(tmp_path):
+def test_keys_are_made_signed_shown_and_backed_up_by_hand(tmp_path):
     # The key ceremony of docs/operating.md, as operators perform it on machines of their own.
     roles = (*AUTHORITY_ROLES, RECORD_STORE, "registry", "root")
     for role in roles:
-        halves = answer_of(trunkline("keys", "generate", role, "--out", tmp_path / role))
-        assert halves["role"] == role
+        assert json.loads(in_process("keys", "generate", role, "--out", tmp_path / role))["role"] == role
     (tmp_path / "terms.toml").write_text('deployment = "by-hand"\n')
     public = [part for role in roles[:-1] for part in ("--public", tmp_path / role / "public.json")]
-    signed = trunkline(
+    parameters = tmp_path / "parameters.json"
+    signed = in_process(
         *("keys", "sign", "--root", tmp_path / "root" / "root.key", "--terms", tmp_path / "terms.toml"),
-        *(*public, "--out", tmp_path / "parameters.json"),
+        *(*public, "--out", parameters),
     )
-    fingerprint = signed.stdout.splitlines()[-1]
-    shown = trunkline("keys", "show", tmp_path / "parameters.json", "--fingerprint", fingerprint, "--json")
-    assert answer_of(shown)["deployment"] == "by-hand"
-    wrong = trunkline("keys", "show", tmp_path / "parameters.json", "--fingerprint", "0" * 64, "--json")
-    assert error_of(wrong)["error"] in {"signature", "crypto"}
+    shown = in_process("keys", "show", parameters, "--fingerprint", signed.split()[-1], "--json")
+    assert json.loads(shown)["deployment"] == "by-hand"
+    other_root = trunkline("keys", "show", parameters, "--fingerprint", "0" * 64, "--json")
+    assert error_of(other_root)["error"] in {"signature", "crypto"}
     again = trunkline("keys", "generate", "labels", "--out", tmp_path / "labels")
     assert (again.returncode, "holds keys already" in again.stderr) == (1, True)
 
-    backup, restored = tmp_path / "backup", tmp_path / "restored"
-    secret = {"TRUNKLINE_PASSPHRASE": "correct horse battery staple"}
-    wrong = {"TRUNKLINE_PASSPHRASE": "another passphrase"}
-    assert trunkline("keys", "backup", tmp_path / "labels", "--out", backup, **secret).returncode == 0
-    other = trunkline(
-        "keys", "restore", backup, "--folder", restored, TRUNKLINE_PASSPHRASE="another one, quite"
-    )
-    assert (other.returncode, "passphrase is wrong" in other.stderr) == (1, True)
-    assert trunkline("keys", "restore", backup, "--folder", restored, **secret).returncode == 0
-    assert (restored / "label.key").read_bytes() == (tmp_path / "labels" / "label.key").read_bytes()
+    restore = ("keys", "restore", tmp_path / "backup", "--folder", tmp_path / "restored")
+    right, wrong = ("--passphrase", "correct horse battery staple"), ("--passphrase", "another passphrase")
+    in_process("keys", "backup", tmp_path / "labels", "--out", tmp_path / "backup", *right)
+    refused = trunkline(*restore, *wrong)
+    assert (refused.returncode, "passphrase is wrong" in refused.stderr) == (1, True)
+    in_process(*restore, *right)
+    secret = (tmp_path / "labels" / "label.key").read_bytes()
+    assert (tmp_path / "restored" / "label.key").read_bytes() == secret
 
 
-def test_down_ends_everything_that_up_started(deployment):
-    # What a user started to try things out must not stay behind.
-    try:
-        assert answer_of(trunkline("down", "--dir", deployment.folder, "--json")) == {"running": {}}
-        assert processes_in(deployment.folder) == []
-    finally:
-        assert trunkline("up", "--dir", deployment.folder).returncode == 0
+# --- the end, which no test can come after ----------------------------------------------------------------
+
+
+def test_down_ends_everything_and_a_verdict_is_judged_without_any_of_it(deployment, verdict):
+    # What was started to try things must not stay; and a verdict is for people who trust no service.
+    assert answer_of(trunkline("down", "--dir", deployment.folder, "--json")) == {"running": {}}
+    assert processes_in(deployment.folder) == []
+    judged = answer_of(trunkline("judge", verdict, *deployment.judge_options, "--json"))
+    assert (judged["valid"], judged["kind"]) == (True, "report")
+    assert ("claim", provider_id("local", "b3").hex) in findings(judged)
