@@ -4,15 +4,17 @@ They hold every key but the carrier's two: its identity key and its member secre
 """
 
 import hashlib
+from base64 import b64encode
 
 import pytest
-from accountability_world import NOW, Room, World
+from accountability_world import NOW, Room, World, verdict_of
 from test_judge import rewritten
 
 from trunkline.errors import EvidenceError, PointError, ProofError, SignatureError
 from trunkline.jager.messages.membership import JoinEntry, JoinRequest
 from trunkline.jager.validation import join_register
 from trunkline.jager.validation.judge import judge
+from trunkline.service.merkle import MerkleTree
 
 NONCE = hashlib.sha256(b"framing").digest()
 
@@ -86,6 +88,45 @@ def test_joining_that_is_not_in_the_signed_log_frames_nobody(world, tmp_path, mo
         world, document, lambda payload: payload.update(log_head=head.model_dump(mode="json"))
     )
     with pytest.raises(EvidenceError, match="not in the join log"):
+        judged(world, changed)
+
+
+def test_accomplices_joining_under_the_carriers_name_frames_nobody(world, tmp_path):
+    # The accomplice is a member, and everything in the verdict that names it is made to name another.
+    record, carrier = world.malformed("C"), world.members["E"].id.value
+    document = Room(world, tmp_path).report(world.bundle([record, world.record("- D -")], own="- D -"))
+    grant = verdict_of(document).bundle.decoded_grant()
+    opening = world.opener.prove(
+        record.signature,
+        params_hash=world.parameters.hash,
+        gpk_id=world.parameters.gpk_id,
+        case=grant.case_commitment,
+        carrier_id=carrier,
+        message=record.message(world.parameters.hash, world.parameters.gpk_id),
+    )
+
+    def rename(payload):
+        payload["signers"][0]["carrier"] = carrier.hex()
+        payload["openings"][0] |= {"signer": carrier.hex(), "opening": b64encode(opening).decode()}
+        payload["findings"][0]["carrier"] = carrier.hex()
+
+    judged(world, document)
+    with pytest.raises(EvidenceError, match="another carrier's"):
+        judged(world, rewritten(world, document, rename))
+
+
+def test_member_listed_among_the_signers_of_nothing_is_refused(world, tmp_path):
+    document = Room(world, tmp_path).report(world.bundle([world.malformed("C"), world.record("- D -")]))
+    innocent = world.members["E"]
+    index = world.log.index(innocent.entry)
+    entry = {
+        "carrier": innocent.id.hex,
+        "entry": b64encode(innocent.entry).decode(),
+        "index": index,
+        "path": [node.hex() for node in MerkleTree(world.log).inclusion_proof(index)],
+    }
+    changed = rewritten(world, document, lambda payload: payload["signers"].append(entry))
+    with pytest.raises(EvidenceError, match="not exactly those of its openings"):
         judged(world, changed)
 
 
