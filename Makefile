@@ -9,8 +9,9 @@ CARGO := $(shell command -v cargo || echo $$HOME/.cargo/bin/cargo)
 CARGO_PROFILE := dev
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
 STAGE := scripts/stage
+FUZZ_SECONDS ?= 600
 
-.PHONY: help setup demo test lint lint-python lint-rust test-rust test-python bench wheel clean
+.PHONY: help setup demo test lint lint-python lint-rust test-rust test-python bench fuzz openapi wheel clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +63,13 @@ bench: setup ## the figures of docs/benchmarks.md
 	@$(BIN)/trunkline bench primitives
 	@$(BIN)/trunkline bench pipeline
 	@$(BIN)/trunkline bench trace
+
+fuzz: setup ## feed changed bytes to every decoder for FUZZ_SECONDS
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group fuzz
+	@$(BIN)/python -m tests.fuzz $(FUZZ_SECONDS) target/fuzz
+
+openapi: setup ## write docs/openapi from the services
+	@$(BIN)/python -m tests.openapi.generate
 
 wheel: setup ## an abi3 wheel in dist/
 	@PATH="$(dir $(CARGO)):$$PATH" $(BIN)/maturin build --quiet --locked --profile $(CARGO_PROFILE) --out dist
