@@ -83,7 +83,7 @@ class Tracer:
         started = time.monotonic()
         bundle = self._acquisition.acquire(query, progress)
         progress("evidence")
-        evidence = examine(bundle, self._known)
+        evidence = examine(bundle, self._known, every_label=False)
         members = self._members(evidence)
         report = validate_trace(situation_of(evidence, members=members))
         seconds = time.monotonic() - started

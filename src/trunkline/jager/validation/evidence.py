@@ -4,7 +4,7 @@
 2. Its labels are those of the call's window: every epoch once, in order, under the key of that epoch.
 3. The grant is the authorization authority's, for exactly the indices of these labels.
 4. The result is complete and signed by the record store.
-5. Every label signature verifies; each is needed before the first decryption.
+5. Every label signature verifies: that of each label which has a record before its first decryption.
 6. Every record's group signature verifies under the parameters that the record names, and these and its
    period were in force when it was accepted. Records of parameters that are later than the trace's, or not
    known, play no part: a carrier may have had the next ones already.
@@ -99,12 +99,14 @@ class Evidence:
         return {(each.record.period, each.hop.current) for each in self.records if each.hop is not None}
 
 
-def examine(bundle: TraceBundle, known: ParameterSet) -> Evidence:
+def examine(bundle: TraceBundle, known: ParameterSet, *, every_label: bool = True) -> Evidence:
     """Check the evidence of one trace.
 
     Args:
         bundle: The trace.
         known: The deployment's verified parameters.
+        every_label: Check the signatures of labels that have no record, too. They decrypt nothing, so a
+            tracer need not wait for that; whoever judges the evidence of others does not leave it out.
 
     Raises:
         EvidenceError: The bundle does not fit the parameters, its call, its grant or its result.
@@ -126,11 +128,14 @@ def examine(bundle: TraceBundle, known: ParameterSet) -> Evidence:
     # 3. and 4.
     result = assemble_result(bundle.decoded_pages(), grant, parameters)
     # 5.
-    _check_label_signatures(bundle.labels, parameters)
+    with_records = {stored.record.idx for stored in result.records}
+    named = list(zip(keyed, bundle.labels, strict=True))
+    needed = [label for idx, label in named if every_label or idx in with_records]
+    _check_label_signatures(needed, parameters)
     # 6.
     sound, faults, unverified = _check_group_signatures(result.records, known)
     # 7.
-    labels = dict(zip(keyed, bundle.labels, strict=True))
+    labels = dict(named)
     records = _decrypt(sound, labels, bundle, parameters)
     served = {labels[idx].epoch: count for idx, count in result.served_before.items()}
     return Evidence(bundle, parameters, grant, result.answer_time, records, faults, unverified, served)

@@ -118,16 +118,26 @@ def test_result_without_a_record_is_refused(world, honest, bundle):
             examine(bundle.model_copy(update={"pages": (changed.encode(),)}), world.known)
 
 
+def swap_witnesses(bundle, place):
+    """The bundle with the witnesses of two neighbouring labels in each other's place."""
+    labels = list(bundle.labels)
+    first, second = labels[place : place + 2]
+    labels[place] = first.model_copy(update={"signature": second.signature})
+    labels[place + 1] = second.model_copy(update={"signature": first.signature})
+    return bundle.model_copy(update={"labels": tuple(labels)})
+
+
 def test_witness_for_another_label_is_refused(world, bundle):
     # A witness of another epoch decrypts nothing, and would make every record look malformed.
-    first, second = bundle.labels[:2]
-    swapped = (
-        first.model_copy(update={"signature": second.signature}),
-        second.model_copy(update={"signature": first.signature}),
-        *bundle.labels[2:],
-    )
-    with pytest.raises(SignatureError):
-        examine(bundle.model_copy(update={"labels": swapped}), world.known)
+    with pytest.raises(SignatureError, match="label signature"):
+        examine(swap_witnesses(bundle, 0), world.known)
+
+
+def test_tracer_checks_the_witnesses_of_the_labels_that_have_records(world):
+    bundle = world.bundle([world.record("- A B", 1)])
+    with pytest.raises(SignatureError, match="label signature"):
+        examine(swap_witnesses(bundle, len(bundle.labels) - 2), world.known, every_label=False)
+    assert len(examine(swap_witnesses(bundle, 0), world.known, every_label=False).records) == 1
 
 
 def test_record_with_a_broken_group_signature_is_the_stores_fault(world, honest):
