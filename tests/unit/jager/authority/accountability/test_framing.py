@@ -130,6 +130,25 @@ def test_member_listed_among_the_signers_of_nothing_is_refused(world, tmp_path):
         judged(world, changed)
 
 
+def test_credential_of_another_carrier_makes_nobody_a_member(world, tmp_path):
+    document = Room(world, tmp_path).report(world.bundle([world.record("- A D"), world.record("A D -")]))
+
+    def swap(payload):
+        first, second = payload["named"]
+        for field in ("entry", "index", "path"):
+            first[field] = second[field]
+
+    with pytest.raises(EvidenceError, match="credential's join log entry is another carrier's"):
+        judged(world, rewritten(world, document, swap))
+
+
+@pytest.mark.parametrize("change", [lambda named: named.pop(), lambda named: named.append(named[0])])
+def test_verdict_that_is_silent_about_a_named_carrier_is_refused(world, tmp_path, change):
+    document = Room(world, tmp_path).report(world.bundle([world.record("- A D"), world.record("A D -")]))
+    with pytest.raises(EvidenceError, match="whether it is a member"):
+        judged(world, rewritten(world, document, lambda payload: change(payload["named"])))
+
+
 def test_log_with_a_joining_that_is_none_is_refused_by_its_readers(world, tmp_path):
     for entry, error in (
         (joining(world, signed_by="U"), SignatureError),
