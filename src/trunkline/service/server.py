@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from trunkline.errors import ConfigurationError
 from trunkline.service.config import TlsFiles
@@ -18,6 +19,8 @@ from trunkline.service.config import TlsFiles
 _BACKLOG = 512
 _SHUTDOWN_S = 5
 _KEEP_ALIVE_S = 30
+_REQUEST_S = 30.0
+"""How long a connection may be without a request; the next one takes up to twice as long to be missed."""
 
 _logger = structlog.get_logger(__name__)
 
@@ -62,6 +65,30 @@ def serve_many(listeners: Sequence[Listener]) -> None:
             listening.close()
 
 
+class _Connection(H11Protocol):
+    """Closes connections on which no request comes to be; uvicorn would keep them for ever.
+
+    Whoever may connect could otherwise hold all the connections that a process can have, without a word or
+    with a header that never ends.
+    """
+
+    _seen: object = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        super().connection_made(transport)
+        self.loop.call_later(_REQUEST_S, self._look)
+
+    def _look(self) -> None:
+        if self.transport.is_closing():
+            return
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.cycle is self._seen:
+            self.transport.close()
+            return
+        self._seen = self.cycle
+        self.loop.call_later(_REQUEST_S, self._look)
+
+
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves signals to `serve_many` and says when it is ready."""
 
@@ -71,6 +98,7 @@ class _Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            http=_Connection,
             ws="none",
             loop="asyncio",
             backlog=_BACKLOG,
@@ -89,6 +117,13 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A client that keeps a connection for later does not read it, and would never answer TLS's farewell.
+        for connection in list(self.server_state.connections):
+            if connection.cycle is None or connection.cycle.response_complete:
+                connection.transport.abort()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

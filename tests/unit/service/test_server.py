@@ -1,12 +1,15 @@
+import asyncio
 import json
 import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from trunkline.errors import ConfigurationError, UnavailableError
+from trunkline.service import server
 from trunkline.service.application import create_application
 from trunkline.service.client import ServiceClient
 from trunkline.service.config import TlsFiles
@@ -64,6 +67,40 @@ def test_two_services_in_one_process_answer_over_tls_and_end_on_sigterm(tmp_path
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The port of a service that waits a tenth of a second for a request."""
+    monkeypatch.setattr(server, "_REQUEST_S", 0.1)
+    (port,) = free_ports(1)
+    listener = server.Listener(create_application("x", max_body=10), "127.0.0.1", port, None, "x")
+    running, listening = server._Server(listener), server._listen(listener)
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve([listening])))
+    thread.start()
+    yield port
+    running.should_exit = True
+    thread.join()
+    listening.close()
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /health HTTP/1.1\r\nhost: x\r\nx-never-ends: a",
+        b"GET /health HTTP/1.1\r\nhost: x\r\n\r\nGET /h",
+    ],
+    ids=["silent", "endless header", "endless second header"],
+)
+def test_connection_without_a_request_is_closed(impatient, begun):
+    with socket.create_connection(("127.0.0.1", impatient), timeout=30) as connection:
+        connection.sendall(begun)
+        received = b""
+        while part := connection.recv(1000):
+            received += part
+    assert (b'{"status":"ok"}' in received) == begun.endswith(b"GET /h")
 
 
 def test_port_in_use_is_a_configuration_error():
