@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import (
-    HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureKeyResolver,
     InvalidSignature,
@@ -33,6 +33,7 @@ AUDIENCE_HEADER = "trunkline-audience"
 _LABEL = "trunkline"
 _TAG = "trunkline-v1"
 _COMPONENTS = ("@method", "@path", "content-type", "content-digest", AUDIENCE_HEADER)
+_COVERED = "(" + " ".join(f'"{name}"' for name in _COMPONENTS) + ")"
 _PARAMETERS = frozenset({"created", "nonce", "keyid", "alg", "tag"})
 _NONCE_SIZE = 16
 _MAX_NONCE_TEXT = 128
@@ -63,24 +64,27 @@ class RequestAuth:
         self._key_id = key_id
         self._audience = audience
         self._clock = clock
-        self._signer = HTTPMessageSigner(signature_algorithm=ED25519)
 
     def __call__(self, request: "httpx.Request") -> "httpx.Request":
-        """Sign one request, replacing an earlier signature."""
-        request.headers.setdefault("content-type", _EMPTY_BODY_TYPE)
-        request.headers[AUDIENCE_HEADER] = self._audience
-        request.headers.pop("content-digest", None)
-        prepared = self._signer.prepare(
-            request,
-            key_id=self._key_id,
-            created=datetime.datetime.fromtimestamp(self._clock(), datetime.UTC),
-            nonce=secrets.token_urlsafe(_NONCE_SIZE),
-            label=_LABEL,
-            tag=_TAG,
-            covered_component_ids=_COMPONENTS,
-            body=request.content,
+        """Sign one request, replacing an earlier signature.
+
+        What is covered never varies, so its signature base is written down here: the library that verifies
+        takes ten times as long to derive it, with every request of a label schedule.
+        """
+        headers = request.headers
+        headers.setdefault("content-type", _EMPTY_BODY_TYPE)
+        headers[AUDIENCE_HEADER] = self._audience
+        headers["content-digest"] = f"sha-256=:{_base64(hashlib.sha256(request.content).digest())}:"
+        path = request.url.raw_path.partition(b"?")[0].decode("ascii")
+        values = (request.method, path, *(headers[name].strip() for name in _COMPONENTS[2:]))
+        parameters = (
+            f'{_COVERED};created={int(self._clock())};keyid="{self._key_id}";alg="ed25519"'
+            f';nonce="{secrets.token_urlsafe(_NONCE_SIZE)}";tag="{_TAG}"'
         )
-        self._signer.apply(request, prepared, self._key.sign_request(prepared.signature_base))
+        lines = [f'"{name}": {value}' for name, value in zip(_COMPONENTS, values, strict=True)]
+        base = "\n".join([*lines, f'"@signature-params": {parameters}'])
+        headers["signature-input"] = f"{_LABEL}={parameters}"
+        headers["signature"] = f"{_LABEL}=:{_base64(self._key.sign_request(base.encode()))}:"
         return request
 
 
@@ -208,6 +212,10 @@ class _Verifier(HTTPMessageVerifier):
                 f"the request was signed {abs(skew):.0f} s {side} the time of this clock; "
                 f"at most {MAX_SKEW_S} s are allowed: set the clock"
             )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _decode_nonce(text: str) -> bytes:
