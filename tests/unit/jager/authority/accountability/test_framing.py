@@ -91,9 +91,13 @@ def test_joining_that_is_not_in_the_signed_log_frames_nobody(world, tmp_path, mo
         judged(world, changed)
 
 
-def test_accomplices_joining_under_the_carriers_name_frames_nobody(world, tmp_path):
-    # The accomplice is a member, and everything in the verdict that names it is made to name another.
-    record, carrier = world.malformed("C"), world.members["E"].id.value
+@pytest.mark.parametrize(
+    ("own_joining", "words"), [(False, "another carrier's"), (True, "leads to another member")]
+)
+def test_accomplices_record_under_the_carriers_name_frames_nobody(world, tmp_path, own_joining, words):
+    # Everything that names the accomplice, itself a member, is made to name another; beside the accomplice's
+    # joining or the innocent carrier's own.
+    record, innocent = world.malformed("C"), world.members["E"]
     document = Room(world, tmp_path).report(world.bundle([record, world.record("- D -")], own="- D -"))
     grant = verdict_of(document).bundle.decoded_grant()
     opening = world.opener.prove(
@@ -101,30 +105,36 @@ def test_accomplices_joining_under_the_carriers_name_frames_nobody(world, tmp_pa
         params_hash=world.parameters.hash,
         gpk_id=world.parameters.gpk_id,
         case=grant.case_commitment,
-        carrier_id=carrier,
+        carrier_id=innocent.id.value,
         message=record.message(world.parameters.hash, world.parameters.gpk_id),
     )
 
     def rename(payload):
-        payload["signers"][0]["carrier"] = carrier.hex()
-        payload["openings"][0] |= {"signer": carrier.hex(), "opening": b64encode(opening).decode()}
-        payload["findings"][0]["carrier"] = carrier.hex()
+        payload["signers"][0]["carrier"] = innocent.id.hex
+        if own_joining:
+            payload["signers"][0] = listed(world, innocent)
+        payload["openings"][0] |= {"signer": innocent.id.hex, "opening": b64encode(opening).decode()}
+        payload["findings"][0]["carrier"] = innocent.id.hex
 
     judged(world, document)
-    with pytest.raises(EvidenceError, match="another carrier's"):
+    with pytest.raises(EvidenceError, match=words):
         judged(world, rewritten(world, document, rename))
+
+
+def listed(world, member):
+    """A member as a verdict lists signers: its joining, with the audit path."""
+    index = world.log.index(member.entry)
+    return {
+        "carrier": member.id.hex,
+        "entry": b64encode(member.entry).decode(),
+        "index": index,
+        "path": [node.hex() for node in MerkleTree(world.log).inclusion_proof(index)],
+    }
 
 
 def test_member_listed_among_the_signers_of_nothing_is_refused(world, tmp_path):
     document = Room(world, tmp_path).report(world.bundle([world.malformed("C"), world.record("- D -")]))
-    innocent = world.members["E"]
-    index = world.log.index(innocent.entry)
-    entry = {
-        "carrier": innocent.id.hex,
-        "entry": b64encode(innocent.entry).decode(),
-        "index": index,
-        "path": [node.hex() for node in MerkleTree(world.log).inclusion_proof(index)],
-    }
+    entry = listed(world, world.members["E"])
     changed = rewritten(world, document, lambda payload: payload["signers"].append(entry))
     with pytest.raises(EvidenceError, match="not exactly those of its openings"):
         judged(world, changed)
