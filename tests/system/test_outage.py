@@ -125,6 +125,16 @@ def test_trace_while_a_service_hangs_ends_within_its_retries(run, service, monke
     assert carriers == tuple(provider_id("lab", name) for name in CHAIN)
 
 
+@pytest.mark.parametrize("service", ["membership", "authorization", RECORD_STORE])
+def test_service_with_idle_connections_stops_without_waiting_for_them(run, service):
+    # Carriers keep connections; a service that waits for them to go is away longer than it needs to be.
+    run.trace(run.answered()[0])
+    log = run.deployment.directory / "log" / f"{service}.log"
+    before = log.read_text().count("graceful shutdown exceeded")
+    with down(run, service):
+        assert log.read_text().count("graceful shutdown exceeded") == before
+
+
 def test_trace_waits_for_a_slow_service(run):
     # Slow is not down: a retry must not become a second authorization, nor an error.
     call = run.answered()[0]

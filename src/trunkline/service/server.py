@@ -78,11 +78,21 @@ class _Connection(H11Protocol):
         super().connection_made(transport)
         self.loop.call_later(_REQUEST_S, self._look)
 
+    def shutdown(self) -> None:
+        if self._idle:
+            # A client that keeps a connection for later does not read it, and does not answer TLS's farewell.
+            self.transport.abort()
+        else:
+            super().shutdown()
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
     def _look(self) -> None:
         if self.transport.is_closing():
             return
-        idle = self.cycle is None or self.cycle.response_complete
-        if idle and self.cycle is self._seen:
+        if self._idle and self.cycle is self._seen:
             self.transport.close()
             return
         self._seen = self.cycle
@@ -117,13 +127,6 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # A client that keeps a connection for later does not read it, and would never answer TLS's farewell.
-        for connection in list(self.server_state.connections):
-            if connection.cycle is None or connection.cycle.response_complete:
-                connection.transport.abort()
-        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
