@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from trunkline.errors import CdrError
@@ -87,17 +88,12 @@ class SourceClock:
         if moment.tzinfo is not None:
             return self.reading((moment - _EPOCH) // _MICROSECOND)
         try:
-            first, second = (
-                (moment.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) - _EPOCH) // _MICROSECOND
-                for fold in (0, 1)
-            )
-            exists = (_EPOCH + timedelta(microseconds=first)).astimezone(self.zone).replace(
-                tzinfo=None
-            ) == moment
+            readings = _utc_readings(self.zone, moment.replace(microsecond=0))
         except OverflowError as error:
             raise CdrError("a time is not one that the calendar has") from error
-        if not exists:
+        if readings is None:
             raise CdrError(NONEXISTENT)
+        first, second = (reading + moment.microsecond for reading in readings)
         return self.reading(first, second)
 
     def reading(self, first_us: int, second_us: int | None = None) -> Reading:
@@ -110,6 +106,16 @@ class SourceClock:
             raise CdrError("a time lies before the year 2001 or after 2099: check time_zone and the columns")
         second = first_us if second_us is None else second_us
         return Reading(first_us + self.offset_us, second + self.offset_us)
+
+
+@lru_cache(maxsize=4096)  # the calls of one second are written together
+def _utc_readings(zone: ZoneInfo, second: datetime) -> tuple[int, int] | None:
+    """Both readings of a local second, in UTC microseconds; None if the clock skipped it."""
+    first, last = (
+        (second.replace(tzinfo=zone, fold=fold).astimezone(UTC) - _EPOCH) // _MICROSECOND for fold in (0, 1)
+    )
+    back = (_EPOCH + timedelta(microseconds=first)).astimezone(zone).replace(tzinfo=None)
+    return (first, last) if back == second else None
 
 
 def _fraction_us(digits: str | None) -> int:
