@@ -6,14 +6,16 @@ the core releases the interpreter's lock.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import structlog
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from trunkline import __version__
 from trunkline.errors import (
     AuthenticationError,
     DecodingError,
@@ -24,6 +26,7 @@ from trunkline.errors import (
     TrunklineError,
     UnavailableError,
 )
+from trunkline.service.openapi import DESCRIPTION, DescribedApplication, operation
 from trunkline.service.problems import problem_document
 from trunkline.service.signatures import RequestVerifier
 
@@ -34,6 +37,18 @@ MAX_BODY_TIME_S = 30.0
 """How long a body may take to come in."""
 
 _logger = structlog.get_logger(__name__)
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(BaseModel):
+    """The service can do its work."""
+
+    status: Literal["ready"] = "ready"
 
 
 def create_application(
@@ -52,7 +67,14 @@ def create_application(
         ready: Raises a `TrunklineError` when the service cannot work now; called for `GET /ready`.
         lifespan: What to start before the first request and to stop after the last.
     """
-    application = FastAPI(title=title, docs_url=None, redoc_url=None, lifespan=lifespan)
+    application = DescribedApplication(
+        title=title,
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
     application.add_middleware(_BodyLimit, max_body=max_body)
     application.add_exception_handler(TrunklineError, _on_error)
     application.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -60,16 +82,16 @@ def create_application(
     application.add_exception_handler(Exception, _on_unexpected)
 
     @application.get("/health")
-    async def health() -> dict[str, str]:
+    async def health() -> Health:
         """Tell that the process answers."""
-        return {"status": "ok"}
+        return Health()
 
-    @application.get("/ready")
-    def readiness() -> dict[str, str]:
+    @application.get("/ready", **operation())
+    def readiness() -> Readiness:
         """Tell whether the service can do its work now."""
         if ready is not None:
             ready()
-        return {"status": "ready"}
+        return Readiness()
 
     return application
 

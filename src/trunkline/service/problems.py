@@ -67,6 +67,16 @@ def error_from_problem(status: int, media_type: str, content: bytes, service: st
     return RequestError(f"{service} refused the request with HTTP status {status}")
 
 
+def codes_of(status: int) -> list[str]:
+    """Return the codes of the errors that are answered with an HTTP status."""
+    return sorted(code for code, error in _CLASSES.items() if error.status == status)
+
+
+def problem_codes() -> list[str]:
+    """Return the codes of all errors."""
+    return sorted(_CLASSES)
+
+
 def _all_classes(base: type[TrunklineError]) -> dict[str, type[TrunklineError]]:
     found = {base.code: base}
     for child in base.__subclasses__():

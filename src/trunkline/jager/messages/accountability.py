@@ -19,7 +19,9 @@ from trunkline.jager.messages.signed_document import (
     Bytes32,
     SignedDocument,
     SignedModel,
+    base64_schema,
     hex_bytes,
+    hex_schema,
     read_model,
 )
 from trunkline.telephony.numbers import Party, PartyKind
@@ -57,15 +59,17 @@ def _base64(low: int, high: int) -> Any:
 _AS_BASE64 = PlainSerializer(lambda value: b64encode(value).decode(), return_type=str, when_used="json")
 
 
-_Hop = Annotated[bytes, hex_bytes(HOP_SIZE), AS_HEX]
-_Label = Annotated[bytes, _base64(64, 64), _AS_BASE64]
-_LabelSignature = Annotated[bytes, _base64(48, 48), _AS_BASE64]
-_Grant = Annotated[bytes, _base64(GRANT_SIZE, GRANT_SIZE), _AS_BASE64]
-_Page = Annotated[bytes, _base64(1, RETRIEVAL_RESULT_LIMIT), _AS_BASE64]
-_Base64x32 = Annotated[bytes, _base64(32, 32), _AS_BASE64]
-_Base64x64 = Annotated[bytes, _base64(64, 64), _AS_BASE64]
-_Opening = Annotated[bytes, _base64(96, 96), _AS_BASE64]
-_LogEntry = Annotated[bytes, _base64(1, 1024), _AS_BASE64]
+_Hop = Annotated[bytes, hex_bytes(HOP_SIZE), AS_HEX, hex_schema(HOP_SIZE)]
+_Label = Annotated[bytes, _base64(64, 64), _AS_BASE64, base64_schema(64, 64)]
+_LabelSignature = Annotated[bytes, _base64(48, 48), _AS_BASE64, base64_schema(48, 48)]
+_Grant = Annotated[bytes, _base64(GRANT_SIZE, GRANT_SIZE), _AS_BASE64, base64_schema(GRANT_SIZE, GRANT_SIZE)]
+_Page = Annotated[
+    bytes, _base64(1, RETRIEVAL_RESULT_LIMIT), _AS_BASE64, base64_schema(1, RETRIEVAL_RESULT_LIMIT)
+]
+_Base64x32 = Annotated[bytes, _base64(32, 32), _AS_BASE64, base64_schema(32, 32)]
+_Base64x64 = Annotated[bytes, _base64(64, 64), _AS_BASE64, base64_schema(64, 64)]
+_Opening = Annotated[bytes, _base64(96, 96), _AS_BASE64, base64_schema(96, 96)]
+_LogEntry = Annotated[bytes, _base64(1, 1024), _AS_BASE64, base64_schema(1, 1024)]
 
 
 class PartyField(SignedModel):

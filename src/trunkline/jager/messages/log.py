@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from trunkline.crypto.ed25519 import SigningKey, verify
 from trunkline.jager.messages.codec import Writer
-from trunkline.jager.messages.signed_document import Bytes32, Bytes64, SignedModel, read_model
+from trunkline.jager.messages.signed_document import Bytes32, Bytes64, SignedModel, base64_schema, read_model
 
 LogName = Literal["join-log", "authorization-log"]
 
@@ -34,6 +34,7 @@ _Base64 = Annotated[
     bytes,
     BeforeValidator(_read_base64),
     PlainSerializer(lambda value: b64encode(value).decode(), return_type=str, when_used="json"),
+    base64_schema(0, _ENTRIES_BYTES_LIMIT),
 ]
 _Unsigned64 = Annotated[int, Field(ge=0, lt=1 << 64)]
 

@@ -5,11 +5,12 @@
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, WithJsonSchema
 
 from trunkline.crypto.ed25519 import SigningKey, verify
 from trunkline.errors import ConfigurationError, DecodingError, TooLargeError
@@ -37,11 +38,30 @@ def hex_bytes(size: int) -> BeforeValidator:
 
 AS_HEX = PlainSerializer(lambda value: value.hex(), return_type=str, when_used="json")
 
-Bytes16 = Annotated[bytes, hex_bytes(16), AS_HEX]
-Bytes32 = Annotated[bytes, hex_bytes(32), AS_HEX]
-Bytes48 = Annotated[bytes, hex_bytes(48), AS_HEX]
-Bytes64 = Annotated[bytes, hex_bytes(64), AS_HEX]
-Bytes96 = Annotated[bytes, hex_bytes(96), AS_HEX]
+
+def hex_schema(size: int) -> WithJsonSchema:
+    """Return the JSON schema of a field that is `size` bytes in hexadecimal digits."""
+    return WithJsonSchema({"type": "string", "pattern": f"^[0-9a-f]{{{2 * size}}}$"})
+
+
+def base64_schema(low: int, high: int) -> WithJsonSchema:
+    """Return the JSON schema of a field that is `low` to `high` bytes in canonical base64."""
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "pattern": "^[A-Za-z0-9+/]*={0,2}$",
+            "minLength": -(-low // 3) * 4,
+            "maxLength": -(-high // 3) * 4,
+        }
+    )
+
+
+Bytes16 = Annotated[bytes, hex_bytes(16), AS_HEX, hex_schema(16)]
+Bytes32 = Annotated[bytes, hex_bytes(32), AS_HEX, hex_schema(32)]
+Bytes48 = Annotated[bytes, hex_bytes(48), AS_HEX, hex_schema(48)]
+Bytes64 = Annotated[bytes, hex_bytes(64), AS_HEX, hex_schema(64)]
+Bytes96 = Annotated[bytes, hex_bytes(96), AS_HEX, hex_schema(96)]
 
 
 class SignedModel(BaseModel):
@@ -112,6 +132,21 @@ class SignedDocument:
             )
         except ValueError as error:
             raise DecodingError(f"{what} is no signed document: it has broken base64 or hex") from error
+
+
+def envelope_schema(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of an envelope around a payload of another schema."""
+    base64 = {"type": "string", "contentEncoding": "base64"}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": sorted(_FIELDS),
+        "properties": {
+            "payload": base64 | {"contentMediaType": "application/json", "contentSchema": payload},
+            "signature": base64 | {"minLength": 88, "maxLength": 88},
+            "key": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        },
+    }
 
 
 def read_json(data: bytes, what: str, limit: int) -> Any:

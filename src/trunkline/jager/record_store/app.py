@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from trunkline.jager.messages.contribution import (
     CONTRIBUTION_LIMIT,
     CONTRIBUTION_TYPE,
+    RECEIPT_LIMIT,
     RECEIPT_TYPE,
     Contribution,
 )
@@ -19,7 +20,9 @@ from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.registry import RegistryFile
 from trunkline.jager.messages.retrieval import (
+    RETRIEVAL_REQUEST_LIMIT,
     RETRIEVAL_REQUEST_TYPE,
+    RETRIEVAL_RESULT_LIMIT,
     RETRIEVAL_RESULT_TYPE,
     RetrievalRequest,
 )
@@ -34,6 +37,7 @@ from trunkline.service.clock import Clock
 from trunkline.service.files import lock_directory
 from trunkline.service.keys import IdentityKey
 from trunkline.service.nonces import NonceStore
+from trunkline.service.openapi import binary_body, operation
 from trunkline.service.signatures import RequestVerifier
 
 SERVICE = "record-store"
@@ -103,14 +107,28 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
     audience = known.current.audience(f"{SERVICE}/{config.id.hex()}")
     requester = authenticated(RequestVerifier(audience, registry.key_of, nonces, clock))
 
-    @app.post("/v1/contributions")
+    @app.post(
+        "/v1/contributions",
+        **operation(
+            request=binary_body(CONTRIBUTION_TYPE, CONTRIBUTION_LIMIT),
+            answers={200: binary_body(RECEIPT_TYPE, RECEIPT_LIMIT)},
+        ),
+    )
     async def contribute(request: Request) -> Response:
         """Take a contribution; it carries no identity. The receipt comes when all of it is durable."""
         contribution = Contribution.decode(await read_body(request, CONTRIBUTION_TYPE))
         receipt = await asyncio.wrap_future(ingest.submit(contribution))
         return binary(receipt.encode(), RECEIPT_TYPE)
 
-    @app.post("/v1/retrievals")
+    @app.post(
+        "/v1/retrievals",
+        **operation(
+            request=binary_body(RETRIEVAL_REQUEST_TYPE, RETRIEVAL_REQUEST_LIMIT),
+            answers={200: binary_body(RETRIEVAL_RESULT_TYPE, RETRIEVAL_RESULT_LIMIT)},
+            signed=True,
+            refusals=(403, 404, 429),
+        ),
+    )
     def retrieve(
         key_id: Annotated[str, Depends(requester)],
         body: Annotated[bytes, Depends(body_of(RETRIEVAL_REQUEST_TYPE))],

@@ -12,13 +12,15 @@ from trunkline.jager.authority.accountability.opening import Opener
 from trunkline.jager.authority.accountability.sources import JoinLogReader, LabelEvaluator
 from trunkline.jager.authority.accountability.store import OpeningsStore
 from trunkline.jager.authority.standing import Standing
-from trunkline.jager.messages.accountability import REPORT_LIMIT
+from trunkline.jager.messages.accountability import REPORT_LIMIT, Disavowal, Report, Verdict
 from trunkline.jager.messages.parameter_set import ParameterSet
+from trunkline.jager.messages.signed_document import envelope_schema
 from trunkline.service.application import authenticated, binary, body_of, create_application
 from trunkline.service.client import ServiceClient
 from trunkline.service.clock import Clock
 from trunkline.service.database import open_database
 from trunkline.service.keys import IdentityKey, load_secret
+from trunkline.service.openapi import Operation, json_body, model_schema, operation
 from trunkline.service.signatures import RequestAuth
 from trunkline.telephony.providers import ProviderId
 
@@ -78,7 +80,7 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
     )
     sender_id = authenticated(standing.verifier)
 
-    @app.post("/v1/reports", response_class=Response)
+    @app.post("/v1/reports", **_judging(Report))
     def report(
         sender: Annotated[str, Depends(sender_id)],
         body: Annotated[bytes, Depends(body_of(JSON))],
@@ -87,7 +89,7 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         standing.check_in_force()
         return binary(accountability.report(body, ProviderId.from_hex(sender)), JSON)
 
-    @app.post("/v1/disavowals", response_class=Response)
+    @app.post("/v1/disavowals", **_judging(Disavowal))
     def disavowal(
         sender: Annotated[str, Depends(sender_id)],
         body: Annotated[bytes, Depends(body_of(JSON))],
@@ -97,3 +99,13 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         return binary(accountability.disavowal(body, ProviderId.from_hex(sender)), JSON)
 
     return app
+
+
+def _judging(request: type[Report] | type[Disavowal]) -> Operation:
+    verdict = envelope_schema(model_schema(Verdict))
+    return operation(
+        request=json_body(model_schema(request), f"At most {REPORT_LIMIT} bytes."),
+        answers={200: json_body(verdict, "The signed verdict.")},
+        signed=True,
+        refusals=(403, 422, 429),
+    )

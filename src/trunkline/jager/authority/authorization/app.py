@@ -1,9 +1,9 @@
 """The authorization authority's HTTP interface."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import Depends, FastAPI, Response
-from fastapi.responses import JSONResponse
+from fastapi import Depends, FastAPI, Path, Response
+from pydantic import BaseModel
 
 from trunkline.crypto.label_signature import AuthorizationKey
 from trunkline.errors import AuthenticationError, ConfigurationError, NotFoundError
@@ -17,18 +17,28 @@ from trunkline.jager.authority.transparency_log import TransparencyLog
 from trunkline.jager.messages.authorization import (
     AUTHORIZATION_REQUEST_LIMIT,
     AUTHORIZATION_REQUEST_TYPE,
+    AUTHORIZATION_RESPONSE_LIMIT,
     AUTHORIZATION_RESPONSE_TYPE,
     AuthorizationResponse,
 )
 from trunkline.jager.messages.log import AUTHORIZATION_LOG, InclusionProof, LogHead
+from trunkline.jager.messages.signed_document import Bytes16
 from trunkline.service.application import authenticated, binary, body_of, create_application
 from trunkline.service.clock import Clock
 from trunkline.service.database import open_database
 from trunkline.service.keys import IdentityKey, load_secret
+from trunkline.service.openapi import binary_body, json_body, model_schema, operation
 from trunkline.telephony.providers import ProviderId
 
 ROLE = "authorization"
 _KEY_SIZE = 32
+
+
+class PendingAnswer(BaseModel):
+    """A request that waits for a person, under the identifier that its answer is asked for by."""
+
+    id: Bytes16
+    state: Literal["pending"]
 
 
 def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
@@ -59,6 +69,10 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)
+    answers = {
+        200: binary_body(AUTHORIZATION_RESPONSE_TYPE, AUTHORIZATION_RESPONSE_LIMIT),
+        202: json_body(model_schema(PendingAnswer), "A person has to decide."),
+    }
 
     def requester_of(sender: str) -> Requester:
         standing.check_in_force()
@@ -67,7 +81,15 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
             raise AuthenticationError("the sender is not active in the registry any more")
         return Requester(ProviderId.from_hex(sender), key)
 
-    @app.post("/v1/authorizations", response_class=Response)
+    @app.post(
+        "/v1/authorizations",
+        **operation(
+            request=binary_body(AUTHORIZATION_REQUEST_TYPE, AUTHORIZATION_REQUEST_LIMIT),
+            answers=answers,
+            signed=True,
+            refusals=(403, 429),
+        ),
+    )
     def authorize(
         sender: Annotated[str, Depends(sender_id)],
         body: Annotated[bytes, Depends(body_of(AUTHORIZATION_REQUEST_TYPE))],
@@ -75,8 +97,14 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
         """Answer a request with label signatures and a grant, or with 202 when a person has to decide."""
         return _response(authorizer.authorize(body, requester_of(sender)))
 
-    @app.get("/v1/authorizations/{request_id}", response_class=Response)
-    def poll(request_id: str, sender: Annotated[str, Depends(sender_id)]) -> Response:
+    @app.get(
+        "/v1/authorizations/{request_id}",
+        **operation(answers=answers, signed=True, refusals=(403, 404, 429)),
+    )
+    def poll(
+        request_id: Annotated[str, Path(json_schema_extra={"pattern": "^[0-9a-f]{32}$"})],
+        sender: Annotated[str, Depends(sender_id)],
+    ) -> Response:
         """Answer a request that a person has to decide on, or has decided on."""
         try:
             identifier = bytes.fromhex(request_id)
@@ -84,12 +112,12 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
             raise NotFoundError("a request's identifier is written as 32 hexadecimal digits") from error
         return _response(authorizer.poll(identifier, requester_of(sender)))
 
-    @app.get("/v1/log/head")
+    @app.get("/v1/log/head", **operation())
     def head() -> LogHead:
         """Give the signed head of the authorization log."""
         return log.head(clock())
 
-    @app.get("/v1/log/proof")
+    @app.get("/v1/log/proof", **operation(refusals=(400,)))
     def proof(index: int, size: int) -> InclusionProof:
         """Give the proof that an entry is in the log of a size."""
         return log.proof(index, size)
@@ -99,5 +127,6 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
 
 def _response(answer: AuthorizationResponse | Pending) -> Response:
     if isinstance(answer, Pending):
-        return JSONResponse({"id": answer.id.hex(), "state": "pending"}, status_code=202)
+        pending = PendingAnswer(id=answer.id, state="pending")
+        return Response(pending.model_dump_json(), status_code=202, media_type="application/json")
     return binary(answer.encode(), AUTHORIZATION_RESPONSE_TYPE)

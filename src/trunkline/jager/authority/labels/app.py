@@ -14,12 +14,14 @@ from trunkline.jager.messages.labels import (
     LABEL_REQUEST_TYPE,
     LABEL_RESPONSE_TYPE,
     REQUEST_LIMIT,
+    RESPONSE_LIMIT,
     LabelRequest,
 )
 from trunkline.service.application import authenticated, binary, body_of, create_application
 from trunkline.service.clock import Clock
 from trunkline.service.database import open_database, storage_errors
 from trunkline.service.keys import load_secret
+from trunkline.service.openapi import binary_body, operation
 from trunkline.telephony.providers import ProviderId
 
 ROLE = "labels"
@@ -49,7 +51,15 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
         lifespan=standing.lifespan,
     )
 
-    @app.post("/v1/labels", response_class=Response)
+    @app.post(
+        "/v1/labels",
+        **operation(
+            request=binary_body(LABEL_REQUEST_TYPE, REQUEST_LIMIT),
+            answers={200: binary_body(LABEL_RESPONSE_TYPE, RESPONSE_LIMIT)},
+            signed=True,
+            refusals=(429,),
+        ),
+    )
     def evaluate(
         sender: Annotated[str, Depends(authenticated(standing.verifier))],
         body: Annotated[bytes, Depends(body_of(LABEL_REQUEST_TYPE))],
