@@ -11,10 +11,12 @@ from accountability_world import NOW, Room, World, verdict_of
 from test_judge import rewritten
 
 from trunkline.errors import EvidenceError, PointError, ProofError, SignatureError
+from trunkline.jager.messages.accountability import PartyField
 from trunkline.jager.messages.membership import JoinEntry, JoinRequest
 from trunkline.jager.validation import join_register
 from trunkline.jager.validation.judge import judge
 from trunkline.service.merkle import MerkleTree
+from trunkline.telephony.numbers import Party, PartyKind
 
 NONCE = hashlib.sha256(b"framing").digest()
 
@@ -159,13 +161,33 @@ def test_verdict_that_is_silent_about_a_named_carrier_is_refused(world, tmp_path
         judged(world, rewritten(world, document, lambda payload: change(payload["named"])))
 
 
-def test_log_with_a_joining_that_is_none_is_refused_by_its_readers(world, tmp_path):
-    for entry, error in (
-        (joining(world, signed_by="U"), SignatureError),
-        (joining(world, holder="E", s_point=world.members["U"].secret.public_point), ProofError),
-        (joining(world, s_point=b"\xc0" + bytes(47)), PointError),
+def test_labels_of_another_call_make_no_honest_record_malformed(world, tmp_path, monkeypatch):
+    bundle = world.bundle([world.record("- A D"), world.record("A D -")])
+    other = Party(PartyKind.E164, "+15550198")
+    call = bundle.call.model_copy(update={"dst": PartyField.of(other)})
+    # The transcripts are right for the call that is stated, but its labels are not the bundle's.
+    monkeypatch.setattr("trace_world.DST", other)
+    document = Room(world, tmp_path).report(bundle.model_copy(update={"call": call}))
+    assert {each.reason for each in verdict_of(document).openings} == {"malformed"}
+    with pytest.raises(EvidenceError, match="not the label of its call's details"):
+        judged(world, document)
+
+
+def test_opening_that_stands_twice_is_refused(world, tmp_path):
+    document = Room(world, tmp_path).report(world.bundle([world.malformed("C"), world.record("- D -")]))
+    twice = rewritten(world, document, lambda payload: payload["openings"].append(payload["openings"][0]))
+    with pytest.raises(EvidenceError, match="or one twice"):
+        judged(world, twice)
+
+
+def test_joining_that_is_none_makes_nobody_the_owner_of_its_point(world, tmp_path):
+    point, identity = world.members["U"].secret.public_point, b"\xc0" + bytes(47)
+    for entry, s_point, error in (
+        (joining(world, signed_by="U"), point, SignatureError),
+        (joining(world, holder="E", s_point=point), point, ProofError),
+        (joining(world, s_point=identity), identity, PointError),
     ):
         world.log.append(entry)
         with pytest.raises(error):
-            Room(world, tmp_path).accountability.join_log.current()
+            Room(world, tmp_path).accountability.join_log.current().owner_of(s_point)
         world.log.pop()
