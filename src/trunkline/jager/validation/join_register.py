@@ -77,6 +77,7 @@ class JoinRegister:
 
         Raises:
             CryptoError: A signature or a proof does not verify.
+            DecodingError: An entry cannot be read.
             EvidenceError: The log is not what its head says; nothing was taken, and the head proves it.
         """
         # 1.
