@@ -76,7 +76,7 @@ class ContributionSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     batch: int = Field(default=32, ge=1, le=4096)
-    interval_ms: int = Field(default=5_000, ge=10, le=3_600_000)
+    interval_ms: int = Field(default=60_000, ge=10, le=3_600_000)
     delay_max_s: float = Field(default=600.0, ge=0, le=86_400)
     connections: int = Field(default=2, ge=1, le=8)
     outbox_records: int = Field(default=500_000, ge=10_000, le=50_000_000)
