@@ -1,7 +1,10 @@
 """Quotas per party and day, kept in the database of the authority that grants them."""
 
+from functools import cache
+from typing import NamedTuple
+
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from trunkline.errors import QuotaError
 from trunkline.telephony.providers import ProviderId
@@ -40,8 +43,9 @@ def reserve(
         QuotaError: The quota does not suffice; the message says when it is renewed.
     """
     day = int(now) // _DAY_S
-    of_today = (table.c.party == party.value) & (table.c.day == day)
-    used = connection.execute(sa.select(table.c.used).where(of_today)).scalar() or 0
+    statements = _statements(table)
+    of_today = {"of_party": party.value, "of_day": day}
+    used = connection.execute(statements.used, of_today).scalar() or 0
     if used + amount > limit:
         wait = (day + 1) * _DAY_S - int(now)
         raise QuotaError(
@@ -49,10 +53,28 @@ def reserve(
             f"it is renewed at 00:00 UTC, in {wait} s"
         )
     if not used:
-        connection.execute(sa.delete(table).where(table.c.day < day - _KEPT_DAYS))
-    statement = insert(table).values(party=party.value, day=day, used=amount)
-    connection.execute(
-        statement.on_conflict_do_update(
+        connection.execute(statements.forget, {"before_day": day - _KEPT_DAYS})
+    connection.execute(statements.add, of_today | {"amount": amount})
+
+
+class _Statements(NamedTuple):
+    """What is executed for every request; building a statement takes longer than executing it."""
+
+    used: sa.Select[int]
+    forget: sa.Delete
+    add: Insert
+
+
+@cache
+def _statements(table: sa.Table) -> _Statements:
+    party = sa.bindparam("of_party", type_=sa.LargeBinary())
+    day = sa.bindparam("of_day", type_=sa.Integer())
+    amount = sa.bindparam("amount", type_=sa.Integer())
+    add = insert(table).values(party=party, day=day, used=amount)
+    return _Statements(
+        used=sa.select(table.c.used).where(table.c.party == party, table.c.day == day),
+        forget=sa.delete(table).where(table.c.day < sa.bindparam("before_day")),
+        add=add.on_conflict_do_update(
             index_elements=[table.c.party, table.c.day], set_={"used": table.c.used + amount}
-        )
+        ),
     )

@@ -6,6 +6,7 @@ back leaves no trace in a signed head.
 """
 
 import threading
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -34,10 +35,17 @@ def append_entry(connection: sa.Connection, table: sa.Table, entry: bytes) -> in
 
     The transaction holds the database's write lock, so indices have no gaps and are given once.
     """
-    last = connection.execute(sa.select(sa.func.max(table.c.position))).scalar()
+    find_last, add = _appending(table)
+    last = connection.execute(find_last).scalar()
     position = 0 if last is None else int(last) + 1
-    connection.execute(sa.insert(table).values(position=position, entry=entry))
+    connection.execute(add, {"position": position, "entry": entry})
     return position
+
+
+@cache
+def _appending(table: sa.Table) -> tuple[sa.Select[int], sa.Insert]:
+    """The statements of every entry; building one takes longer than executing it."""
+    return sa.select(sa.func.max(table.c.position)), sa.insert(table)
 
 
 class TransparencyLog:

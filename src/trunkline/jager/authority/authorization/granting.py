@@ -149,20 +149,19 @@ class Authorizer:
             body=body if for_person else None,
             grant=None,
         )
-        connection.execute(
-            sa.insert(store.REQUESTS).values(
-                id=admitted.id,
-                requester=request.requester_id.value,
-                digest=digest,
-                state=admitted.state,
-                created_at=now,
-                expires_at=now + store.PENDING_LIFETIME_S,
-                labels=len(request.labels),
-                details_commitment=request.details_commitment,
-                case_commitment=request.case_commitment,
-                body=admitted.body,
-            )
-        )
+        columns = {
+            "id": admitted.id,
+            "requester": request.requester_id.value,
+            "digest": digest,
+            "state": admitted.state,
+            "created_at": now,
+            "expires_at": now + store.PENDING_LIFETIME_S,
+            "labels": len(request.labels),
+            "details_commitment": request.details_commitment,
+            "case_commitment": request.case_commitment,
+            "body": admitted.body,
+        }
+        connection.execute(store.ADD, columns)
         return admitted
 
     def _answer(
@@ -204,19 +203,16 @@ class Authorizer:
         ).sign(self._grant_key)
         salt = secrets.token_bytes(SALT_SIZE)
         entry = AuthorizationEntry(int(now), grant.grant_id, log_commitment(salt, requester.id, indices))
-        connection.execute(
-            sa.update(store.REQUESTS)
-            .where(store.REQUESTS.c.id == request_id)
-            .values(
-                state=store.GRANTED,
-                expires_at=expiry,
-                grant_id=grant.grant_id,
-                grant=grant.encode(),
-                idx_digest=grant.idx_digest,
-                salt=salt,
-                log_index=append_entry(connection, store.LOG, entry.encode()),
-            )
-        )
+        columns = {
+            "state": store.GRANTED,
+            "expires_at": expiry,
+            "grant_id": grant.grant_id,
+            "grant": grant.encode(),
+            "idx_digest": grant.idx_digest,
+            "salt": salt,
+            "log_index": append_entry(connection, store.LOG, entry.encode()),
+        }
+        connection.execute(store.CHANGE, columns | {"of_id": request_id})
         return grant
 
     def _with_signatures(

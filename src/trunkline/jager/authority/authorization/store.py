@@ -56,12 +56,27 @@ class StoredRequest:
     grant: bytes | None
 
 
+# Built once: building a statement takes longer than executing it.
+_EXPIRED = REQUESTS.c.expires_at <= sa.bindparam("now")
+_DROP_UNDECIDED = sa.delete(REQUESTS).where(_EXPIRED, REQUESTS.c.state.in_((PENDING, APPROVED, DENIED)))
+_DROP_BODIES = sa.update(REQUESTS).where(_EXPIRED, REQUESTS.c.body.is_not(None)).values(body=None)
+_FIND = sa.select(REQUESTS.c.id, REQUESTS.c.state, REQUESTS.c.body, REQUESTS.c.grant).where(
+    REQUESTS.c.requester == sa.bindparam("by"), REQUESTS.c.expires_at > sa.bindparam("now")
+)
+_FIND_BY_DIGEST = _FIND.where(REQUESTS.c.digest == sa.bindparam("wanted"))
+_FIND_BY_ID = _FIND.where(REQUESTS.c.id == sa.bindparam("wanted"))
+
+ADD = sa.insert(REQUESTS)
+"""Adds a request; executed with its columns."""
+
+CHANGE = sa.update(REQUESTS).where(REQUESTS.c.id == sa.bindparam("of_id"))
+"""Changes the request `of_id`; executed with that and the columns to change."""
+
+
 def drop_expired(connection: sa.Connection, now: float) -> None:
     """Forget the bodies of requests that ended, and requests that nobody decided on in time."""
-    over = REQUESTS.c.expires_at <= now
-    undecided = REQUESTS.c.state.in_((PENDING, APPROVED, DENIED))
-    connection.execute(sa.delete(REQUESTS).where(over, undecided))
-    connection.execute(sa.update(REQUESTS).where(over, REQUESTS.c.body.is_not(None)).values(body=None))
+    connection.execute(_DROP_UNDECIDED, {"now": now})
+    connection.execute(_DROP_BODIES, {"now": now})
 
 
 def find_live(
@@ -73,10 +88,7 @@ def find_live(
     request_id: bytes | None = None,
 ) -> StoredRequest | None:
     """Return a requester's request that has not expired, by the digest of its body or by its identifier."""
-    wanted = REQUESTS.c.id == request_id if digest is None else REQUESTS.c.digest == digest
-    row = connection.execute(
-        sa.select(REQUESTS.c.id, REQUESTS.c.state, REQUESTS.c.body, REQUESTS.c.grant).where(
-            REQUESTS.c.requester == requester.value, REQUESTS.c.expires_at > now, wanted
-        )
-    ).one_or_none()
+    statement, wanted = (_FIND_BY_ID, request_id) if digest is None else (_FIND_BY_DIGEST, digest)
+    values = {"by": requester.value, "now": now, "wanted": wanted}
+    row = connection.execute(statement, values).one_or_none()
     return None if row is None else StoredRequest(row.id, row.state, row.body, row.grant)
