@@ -1,5 +1,6 @@
 """`trunkline bench trace`: whole traces through a running agent, over loopback."""
 
+import secrets
 import statistics
 import tempfile
 import time
@@ -15,6 +16,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "contribution": {"batch": 64, "interval_ms": 20, "delay_max_s": 0.0},
 }
 _CALLS = 100
+_INTERVAL_MS = 50  # of the default label schedule
 
 
 def trace(
@@ -50,6 +52,8 @@ def trace(
                 for number in range(traces):
                     src, dst = call_numbers(number % _CALLS)
                     query = {"src": f"+{src}", "dst": f"+{dst}", "time_ms": round(first * 1000)}
+                    # Back to back, each trace would begin right behind a turn of the label schedule.
+                    time.sleep(secrets.randbelow(_INTERVAL_MS) / 1000)
                     watch = _Watch(steps)
                     report = client.call("trace", query, watch.begins)["report"]
                     times.append(watch.ends())
