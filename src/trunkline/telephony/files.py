@@ -17,8 +17,9 @@ from typing import Any, BinaryIO, Self
 
 from trunkline.errors import CdrError, StorageError
 from trunkline.telephony.model import Reject
-from trunkline.telephony.readers.base import Position, Reader, Skip
+from trunkline.telephony.readers.base import Position, Reader, Skip, with_position
 from trunkline.telephony.rows import Row
+from trunkline.telephony.stored import restore
 
 _HEAD_LENGTH = 512
 _FILE_LIMIT = 10_000
@@ -64,10 +65,10 @@ class FollowedFile:
         Raises:
             StorageError: It is anything else.
         """
-        try:
-            return cls(**{**values, "position": Position(**values["position"])})
-        except (TypeError, KeyError) as error:
-            raise StorageError("the stored state of a CDR source holds a file that cannot be read") from error
+        entry = restore(cls, with_position(values))
+        if not 0 <= entry.head_length <= _HEAD_LENGTH:
+            raise StorageError("the stored state of a CDR source holds a file that cannot be read")
+        return entry
 
 
 @dataclass(frozen=True, slots=True)

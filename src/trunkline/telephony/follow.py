@@ -91,7 +91,7 @@ class FollowState:
                 ),
                 told=tuple((str(file), str(reason)) for file, reason in document["told"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise StorageError(
                 "the stored state of a CDR source cannot be read: contribute it anew"
             ) from error

@@ -4,11 +4,12 @@ Rows keep the numbers and trunks as the switch wrote them, because a pending row
 and the tables may have been corrected in between.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Self
 
 from trunkline.errors import StorageError
+from trunkline.telephony.stored import restore
 
 CHANNEL_ONLY = "channel\x1f"
 """Prefix of a `Row.join` that is no more than a channel's name, which a restarted switch uses again."""
@@ -89,7 +90,11 @@ class Row:
             StorageError: It is anything else.
         """
         try:
-            kind, *rest = values
-            return cls(RowKind(kind), *rest)
+            named = dict(zip(_FIELDS, values, strict=True))
+            named["kind"] = RowKind(named["kind"])
         except (TypeError, ValueError) as error:
             raise StorageError("the stored state of a CDR source holds a row that cannot be read") from error
+        return restore(cls, named)
+
+
+_FIELDS = tuple(field.name for field in fields(Row))

@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from trunkline.errors import CdrError, StorageError
+from trunkline.errors import CdrError
 from trunkline.telephony.model import Reject
 from trunkline.telephony.readers.accounting import AccountingReader
-from trunkline.telephony.readers.base import LINE_LIMIT, Position, Skip
+from trunkline.telephony.readers.base import LINE_LIMIT, Position, Skip, with_position
 from trunkline.telephony.rows import Row
+from trunkline.telephony.stored import restore
 
 ACCOUNTING_TABLES = ("acc", "missed_calls", "acc_cdrs")
 _COPY_LIMIT = 1 << 30
 _BUSY_SECONDS = 5.0
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# Names and messages that quote a damaged database need not be UTF-8.
+_DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 NOT_A_DATABASE = "the file is not a SQLite database, or a damaged one"
 TOO_LONG = "the row is longer than its limit of 64 KiB"
 UNREADABLE = "the table cannot be read: the database is damaged, or locked by its writer"
@@ -58,12 +61,7 @@ class FollowedTable:
         Raises:
             StorageError: It is anything else.
         """
-        try:
-            return cls(**{**values, "position": Position(**values["position"])})
-        except (TypeError, KeyError) as error:
-            raise StorageError(
-                "the stored state of a CDR source holds a table that cannot be read"
-            ) from error
+        return restore(cls, with_position(values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def open_read_only(path: str) -> Iterator[sqlite3.Connection]:
     with ExitStack() as stack:
         try:
             connection = _connect(path, stack)
-        except (sqlite3.Error, OSError) as error:
+        except (*_DAMAGE, OSError) as error:
             raise CdrError(NOT_A_DATABASE if Path(path).is_file() else "the database is missing") from error
         yield connection
 
@@ -124,6 +122,8 @@ def _try_to_read(uri: str, stack: ExitStack) -> sqlite3.Connection | None:
     with ExitStack() as opened:
         try:
             connection = opened.enter_context(closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)))
+            # SQLite takes any bytes as text, and one bad field must not cost the rows behind it.
+            connection.text_factory = _decoded
             # The first look takes the lock, and the transaction keeps it until the last row is read.
             connection.execute("BEGIN")
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -143,7 +143,7 @@ def accounting_tables(connection: sqlite3.Connection) -> list[str]:
     """
     try:
         found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    except sqlite3.Error as error:
+    except _DAMAGE as error:
         raise CdrError(UNREADABLE) from error
     names = {name for (name,) in found}
     return [table for table in ACCOUNTING_TABLES if table in names]
@@ -165,7 +165,7 @@ def read_table(
     """
     try:
         yield from _read_rows(connection, followed, reader, limit)
-    except sqlite3.Error:
+    except _DAMAGE:
         reject = Reject(followed.position.file, 0, UNREADABLE)
         yield TableItem(0, reject, followed, followed.position, followed.last_hash)
 
@@ -199,11 +199,15 @@ def _read_row(values: dict[str, Any], reader: AccountingReader, position: Positi
         return Reject(position.file, position.line, str(error))
 
 
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        return _decoded(value)
     return repr(value) if isinstance(value, float) else str(value)
 
 

@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from trunkline.errors import CdrError
+from trunkline.errors import CdrError, StorageError
 from trunkline.telephony.rows import Row
+from trunkline.telephony.stored import restore
 
 LINE_LIMIT = 64 << 10
 COLUMN_LIMIT = 512
@@ -40,6 +41,22 @@ class Position:
     header: list[str] = field(default_factory=list)
     latest_us: int = 0
     note: str = ""
+
+
+def with_position(values: Any) -> dict[str, Any]:
+    """Return the stored values of something that has a position, with that restored.
+
+    Raises:
+        StorageError: They are anything else.
+    """
+    try:
+        position = restore(Position, values["position"])
+        numbers = (position.line, position.offset, position.latest_us)
+        if min(numbers) >= 0:
+            return {**values, "position": position}
+    except (KeyError, TypeError, AttributeError):
+        pass
+    raise StorageError("the stored state of a CDR source holds a position that cannot be read")
 
 
 class Reader(Protocol):
