@@ -15,6 +15,6 @@ pub use scalar::{Scalar, ORDER, SCALAR_SIZE};
 pub use window::pippenger_window_vartime;
 
 /// |x|, the absolute value of the curve's (negative) parameter.
-const PARAMETER: u64 = 0xd201_0000_0001_0000;
+pub const PARAMETER: u64 = 0xd201_0000_0001_0000;
 /// x², the square of the curve's parameter.
 pub const PARAMETER_SQUARED: u128 = PARAMETER as u128 * PARAMETER as u128;

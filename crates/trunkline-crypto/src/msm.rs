@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use crate::curve::{pippenger_window_vartime, G1Affine, Group, Scalar, G1, PARAMETER_SQUARED};
+use crate::curve::{pippenger_window_vartime, G1Affine, Group, Scalar, G1, PARAMETER};
 
 const BITS: usize = 128;
 
@@ -31,41 +31,80 @@ impl Terms {
         self.scalars.push(scalar.to_le_bytes());
     }
 
+    /// Adds the terms of another sum.
+    pub fn append(&mut self, mut other: Self) {
+        self.points.append(&mut other.points);
+        self.scalars.append(&mut other.scalars);
+    }
+
     /// The sum. Takes time that depends on the scalars.
     #[must_use]
-    pub fn sum_vartime(mut self) -> G1 {
+    pub fn sum_vartime(self) -> G1 {
+        self.windows_vartime().sum()
+    }
+
+    /// The windows that the sum is made of. Takes time that depends on the scalars.
+    #[must_use]
+    pub fn windows_vartime(mut self) -> Windows {
         // The library's windows need two points; the identity adds nothing.
         while self.points.len() < 2 {
             self.push_short(G1Affine::default(), 0);
         }
-        let window = window_bits(self.points.len());
-        let windows: Vec<G1> = (0..=BITS / window)
+        let width = window_bits(self.points.len());
+        let sums = (0..=BITS / width)
             .into_par_iter()
-            .map(|index| pippenger_window_vartime(&self.points, &self.scalars, index * window, window))
+            .map(|index| pippenger_window_vartime(&self.points, &self.scalars, index * width, width))
             .collect();
-        windows
-            .iter()
-            .rev()
-            .fold(G1::default(), |sum, value| (0..window).fold(sum, |sum, _| sum.double()) + *value)
+        Windows { width, sums }
+    }
+}
+
+/// A multi-scalar multiplication before its windows are added up: window j is the sum of all points times the digit
+/// that the `width` bits of their scalars from `j·width` up stand for.
+///
+/// Digits are signed, and a digit depends on its own bits and the one below them. Whatever the lower digits are, n
+/// uniform bits make a digit uniform over 2ⁿ consecutive numbers.
+pub struct Windows {
+    width: usize,
+    sums: Vec<G1>,
+}
+
+impl Windows {
+    /// The sum of all terms.
+    #[must_use]
+    pub fn sum(&self) -> G1 {
+        let shift = |sum: G1| (0..self.width).fold(sum, |sum, _| sum.double());
+        self.sums.iter().rev().fold(G1::default(), |sum, window| shift(sum) + *window)
+    }
+
+    /// Whether the sum of each window is in the subgroup of order r.
+    #[must_use]
+    pub fn are_in_subgroup(&self) -> bool {
+        G1::batch_affine(&self.sums).par_iter().all(G1Affine::in_subgroup)
     }
 }
 
 /// Quotient and remainder of a scalar, little-endian, by x².
 fn divide_by_parameter_squared(scalar: &[u8; 32]) -> (u128, u128) {
-    let (low, high) = scalar.split_at(16);
-    let half = |bytes: &[u8]| bytes.iter().rev().fold(0_u128, |value, byte| value << 8 | u128::from(*byte));
-    // The upper half of a scalar is less than x², as r < 2²⁵⁵.
-    let (mut quotient, mut remainder, low) = (0, half(high), half(low));
-    for bit in (0..BITS).rev() {
-        let overflow = remainder >> (BITS - 1) == 1;
-        remainder = remainder << 1 | (low >> bit & 1);
-        quotient <<= 1;
-        if overflow || remainder >= PARAMETER_SQUARED {
-            remainder = remainder.wrapping_sub(PARAMETER_SQUARED);
-            quotient |= 1;
-        }
+    let mut words = [0; 4];
+    for (word, bytes) in words.iter_mut().zip(scalar.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
     }
-    (quotient, remainder)
+    // k = q₁·|x| + s₁ and q₁ = q·|x| + s₂ give k = q·x² + (s₁ + s₂·|x|).
+    let first = divide_by_parameter(&mut words);
+    let second = divide_by_parameter(&mut words);
+    let [low, high, ..] = words.map(u128::from);
+    (high << 64 | low, u128::from(second) * u128::from(PARAMETER) + u128::from(first))
+}
+
+/// Divides by |x| in place and returns the remainder. Words stand in ascending order.
+#[expect(clippy::cast_possible_truncation, reason = "a remainder is less than |x|, a quotient less than 2⁶⁴")]
+fn divide_by_parameter(words: &mut [u64; 4]) -> u64 {
+    words.iter_mut().rev().fold(0, |remainder, word| {
+        let value = u128::from(remainder) << 64 | u128::from(*word);
+        *word = (value / u128::from(PARAMETER)) as u64;
+        (value % u128::from(PARAMETER)) as u64
+    })
 }
 
 /// Bits of a window, by the number of points: a bucket costs about as much as two points.
@@ -85,7 +124,7 @@ const fn window_bits(points: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curve::{PointFault, ORDER};
+    use crate::curve::{PointFault, ORDER, PARAMETER_SQUARED};
     use crate::random::{Hedge, OsRandom};
 
     fn decode(hex_text: &str) -> G1Affine {
@@ -124,6 +163,48 @@ mod tests {
         let point = G1::generator() * &Scalar::from_u128(5);
         let expected = point * &Scalar::from_u128(PARAMETER_SQUARED);
         assert!(G1::from_affine(&point.to_affine().times_parameter_squared()) == expected);
+    }
+
+    #[test]
+    fn division_by_the_squared_parameter_is_exact() {
+        let square = Scalar::from_u128(PARAMETER_SQUARED);
+        let minus_one = -&Scalar::from_u128(1);
+        for scalar in [Scalar::default(), &square + &minus_one, square.clone(), minus_one, &square * &square]
+        {
+            let (quotient, remainder) = divide_by_parameter_squared(&scalar.to_le_bytes());
+            assert!(remainder < PARAMETER_SQUARED);
+            assert!(&(&Scalar::from_u128(quotient) * &square) + &Scalar::from_u128(remainder) == scalar);
+        }
+    }
+
+    #[test]
+    fn windows_hold_consecutive_digits_whatever_is_below_them() {
+        let windows = |scalar: u128| {
+            let mut terms = Terms::default();
+            terms.push_short(G1::generator().to_affine(), scalar);
+            terms.windows_vartime()
+        };
+        let width = windows(0).width;
+        let values = 1_u128 << width;
+        for (below, carry) in [(0, 0), (values / 2 - 1, 0), (values / 2, 1), (values - 1, 1)] {
+            for value in 0..values {
+                let sums = windows(below << width | value << (2 * width)).sums;
+                let digit = Scalar::from_u128(value + carry);
+                let wrap = Scalar::from_u128(if value < values / 2 { 0 } else { values });
+                assert!(sums[2] == G1::generator() * &(&digit - &wrap), "{value} above {below}");
+            }
+        }
+    }
+
+    #[test]
+    fn windows_with_torsion_are_not_in_the_subgroup() {
+        let mut terms = Terms::default();
+        terms.push_short(G1::generator().to_affine(), 7);
+        assert!(terms.windows_vartime().are_in_subgroup());
+        let mut terms = Terms::default();
+        terms.push_short(order_three(), 4);
+        terms.push_short(G1::generator().to_affine(), 9);
+        assert!(!terms.windows_vartime().are_in_subgroup());
     }
 
     #[test]

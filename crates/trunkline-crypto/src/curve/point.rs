@@ -331,6 +331,13 @@ impl G1Affine {
         // SAFETY: the argument is a plain value.
         unsafe { blst::blst_p1_affine_in_g1(&self.0) }
     }
+
+    /// Whether 33 times this point is the identity: 3 and 11 are the cofactor's primes below 10,177. Not for secrets.
+    #[must_use]
+    pub fn order_divides_33_vartime(&self) -> bool {
+        let point = G1::from_affine(self);
+        (0..5).fold(point, |multiple, _| multiple.double()) == -point
+    }
 }
 
 impl G2Affine {

@@ -17,6 +17,8 @@ use crate::transcript::{self, Challenge};
 
 /// Bytes of an opening: `S ‖ u128(c) ‖ z`.
 pub const OPENING_SIZE: usize = G1_SIZE + PROOF_SIZE;
+/// The carrier id in openings to an S that stands in no join log.
+const NOBODY: [u8; 16] = [0; 16];
 
 /// What an opening is bound to besides its signature.
 pub struct OpeningContext<'a> {
@@ -175,18 +177,28 @@ pub fn judge(
     // 3. Ra' = z·g − c·Y, Rb' = z·E1 − c·(E2 − S), and c is their hash.
     let opening: &[u8; OPENING_SIZE] = input::fixed(opening, "an opening has 96 bytes")?;
     let (s_bytes, proof) = opening.split_first_chunk().expect("96 bytes begin with 48");
-    let s_point = G1::from_affine(&input::strict_g1(s_bytes)?);
-    let Proof { challenge, response } = Proof::decode(proof)?;
     let context =
         OpeningContext::new(verifier.params_hash(), verifier.group().id(), case, carrier_id, message)?;
+    let s_point = decode_s_point(s_bytes, context.carrier_id)?;
+    let Proof { challenge, response } = Proof::decode(proof)?;
     let (y, c) = (G1::from_affine(&verifier.group().y), challenge.scalar());
     let commitment = |base: G1, public: G1| base * &response - public * &c;
-    let points = [y, e1, e2, s_point, commitment(verifier.bases().g, y), commitment(e1, e2 - s_point)];
+    let points = [y, e1, e2, s_point, commitment(verifier.bases.g, y), commitment(e1, e2 - s_point)];
     if context.challenge(&points) == challenge {
         Ok(*s_bytes)
     } else {
         Err(Error::proof("the opening does not fit this signature, case and carrier"))
     }
+}
+
+/// S of an opening: strict, or, if the opening names nobody, the identity. An issuer's accomplice may sign with s = 0,
+/// and that signature must be judged, too; but no carrier joins with such an S, so it is nobody's.
+fn decode_s_point(bytes: &[u8; G1_SIZE], carrier_id: &[u8; 16]) -> Result<G1> {
+    let identity = G1::default();
+    if *carrier_id == NOBODY && *bytes == identity.encode() {
+        return Ok(identity);
+    }
+    Ok(G1::from_affine(&input::strict_g1(bytes)?))
 }
 
 /// E1 and E2 of a signature, projected into the subgroup.

@@ -226,8 +226,8 @@ fn torsion_in_any_point_is_accepted_alike_and_still_opens() {
     }
 }
 
-#[test]
-fn projection_and_clearing_remove_every_small_order() {
+/// Points of each prime order that clearing kills, of order 33, and of all of them together.
+fn points_of_small_order() -> Vec<G1> {
     // 1 − x, which every point of small order is killed by, and its prime factors.
     const EXPONENT: u64 = 0xd201_0000_0001_0001;
     const PRIMES: [u64; 5] = [3, 11, 10_177, 859_267, 52_437_899];
@@ -242,7 +242,6 @@ fn projection_and_clearing_remove_every_small_order() {
             }
         })
     };
-    let other = G1::generator() * &Scalar::from_u128(77);
     let on_curve: Vec<G1> = (1..64)
         .filter_map(|x| {
             let mut bytes = [0; G1_SIZE];
@@ -250,16 +249,96 @@ fn projection_and_clearing_remove_every_small_order() {
             G1Affine::decode_on_curve(&bytes).ok().map(|point| G1::from_affine(&point))
         })
         .collect();
-    for order in PRIMES.into_iter().chain([33, EXPONENT]) {
-        let small = on_curve.iter().map(|point| times(*point - point.project(), EXPONENT / order));
-        let small: Vec<G1> = small.filter(|point| !point.is_identity()).collect();
+    let of_order = |order: u64| {
+        let small = on_curve.iter().map(move |point| times(*point - point.project(), EXPONENT / order));
+        let small: Vec<G1> = small.filter(|point| !point.is_identity()).take(3).collect();
         assert!(!small.is_empty(), "order {order}");
-        for point in small.iter().flat_map(|point| [*point, -*point, point.double()]) {
-            assert!(point.project().is_identity());
-            assert!(point.clear_cofactor_vartime().is_identity());
-            assert!((other + point).project() == other);
+        small
+    };
+    PRIMES.into_iter().chain([33, EXPONENT]).flat_map(of_order).collect()
+}
+
+#[test]
+fn projection_and_clearing_remove_every_small_order() {
+    let other = G1::generator() * &Scalar::from_u128(77);
+    for point in points_of_small_order().iter().flat_map(|point| [*point, -*point, point.double()]) {
+        assert!(point.project().is_identity());
+        assert!(point.clear_cofactor_vartime().is_identity());
+        assert!((other + point).project() == other);
+    }
+}
+
+#[test]
+fn first_point_of_small_order_is_refused_even_if_all_equations_hold() {
+    let mut setup = setup();
+    let [two, three] = [2, 3].map(Scalar::from_u128);
+    // With these logarithms somebody without a credential knows an s with S = −C: B is the identity, and so is A.
+    let bases = &mut setup.verifier.bases;
+    (bases.h, bases.h_p) = (G1::generator() * &two, G1::generator() * &three);
+    let (h, g, y) = (bases.h, bases.g, G1::from_affine(&setup.group.y));
+    let s = -&(&(&Scalar::from_u128(1) + &(&three * &Scalar::from_u128(PERIOD.into()))) * &two.invert());
+    let forge = |a_prime: G1, a_bar: G1| -> [u8; SIGNATURE_SIZE] {
+        let [k, blind_s, blind_k] = [(); 3].map(|()| secret().scalar().clone());
+        let points = [
+            a_prime,
+            a_bar,
+            g * &k,
+            h * &s + y * &k,
+            -(h * &blind_s),
+            g * &blind_k,
+            h * &blind_s + y * &blind_k,
+        ]
+        .map(|point| point.encode());
+        let challenge = setup.signer.context.challenge(&points, b"message").scalar();
+        let responses = [
+            Scalar::from_u128(5),
+            Scalar::from_u128(6),
+            &blind_s + &(&challenge * &s),
+            &blind_k + &(&challenge * &k),
+        ];
+        let responses = responses.map(|response| response.to_bytes());
+        [points.as_flattened(), responses.as_flattened()].concat().try_into().unwrap()
+    };
+    let small = points_of_small_order();
+    let forged: Vec<_> = small.iter().map(|point| forge(*point, small[0])).collect();
+    let refused = vec![Some(ErrorKind::Signature); forged.len()];
+    assert_eq!(setup.verdicts(b"message", &forged), refused);
+    // And among so many that they are looked at together.
+    let many: Vec<_> = forged.iter().cycle().take(130).copied().collect();
+    let references: Vec<_> = many.iter().collect();
+    let bad = setup
+        .verifier
+        .verify_batch(PERIOD, &vec![b"message".as_slice(); 130], &references, &OsRandom)
+        .unwrap();
+    assert_eq!(bad.len(), 130);
+    let detail = "the group signature's first point has small order";
+    assert!(bad.iter().all(|(_, error)| error.to_string() == detail));
+    // Sums of 66 equal terms hide orders that divide 33, so those are looked for in each signature.
+    for signature in forged {
+        let (messages, copies) = ([b"message".as_slice(); 66], [&signature; 66]);
+        if G1Affine::decode_on_curve(signature.first_chunk().unwrap()).unwrap().order_divides_33_vartime() {
+            let bad = setup.verifier.verify_batch(PERIOD, &messages, &copies, &StuckRandom).unwrap();
+            assert_eq!(bad.len(), 66);
         }
     }
+}
+
+#[test]
+fn many_signatures_with_torsion_are_accepted_and_a_small_order_among_many_is_named() {
+    let setup = setup();
+    let mut signatures = vec![setup.sign(b"message"); 70];
+    for (target, point) in signatures.iter_mut().zip(points_of_small_order()) {
+        *target = setup.sign_changed(b"message", |points| points[0] = points[0] + point);
+    }
+    assert_eq!(setup.verdicts(b"message", &signatures), [None; 70]);
+    for (target, point) in signatures[40..].iter_mut().zip(points_of_small_order()) {
+        *target = setup.sign_changed(b"message", |points| points[0] = point);
+    }
+    let count = points_of_small_order().len();
+    let expected: Vec<_> = (0..70)
+        .map(|position| (40..40 + count).contains(&position).then_some(ErrorKind::Signature))
+        .collect();
+    assert_eq!(setup.verdicts(b"message", &signatures), expected);
 }
 
 #[test]
@@ -294,6 +373,70 @@ fn first_point_of_small_order_is_refused() {
         assert_eq!(error.to_string(), "the group signature's first point has small order");
         assert_eq!(setup.verdicts(b"message", &[signature]), [Some(ErrorKind::Signature)]);
     }
+}
+
+/// A signature with s = 0, on a credential that no honest issuer gives.
+fn sign_without_secret(setup: &Setup, message: &[u8]) -> [u8; SIGNATURE_SIZE] {
+    let [e, r, k, blind_t, blind_e, blind_s, blind_k] = core::array::from_fn(|_| secret().scalar().clone());
+    let bases = Bases::new();
+    let (c_point, y) = (bases.period_point(PERIOD), G1::from_affine(&setup.group.y));
+    let gamma = SecretScalar::from_bytes(&*setup.issuer.secret_bytes()).unwrap();
+    let a1 = c_point * &(gamma.scalar() + &e).invert() * &r;
+    let a_bar = c_point * &r - a1 * &e;
+    let masked = bases.h * &blind_s;
+    let points = [
+        a1,
+        a_bar,
+        bases.g * &k,
+        y * &k,
+        a_bar * &blind_t + a1 * &blind_e - masked,
+        bases.g * &blind_k,
+        masked + y * &blind_k,
+    ];
+    let encoded = points.map(|point| point.encode());
+    let challenge = setup.signer.context().challenge(&encoded, message).scalar();
+    let t = r.invert();
+    let mut signature = [0; SIGNATURE_SIZE];
+    signature[..336].copy_from_slice(encoded.as_flattened());
+    let scalars = [
+        &blind_t + &(&challenge * &t),
+        &blind_e + &(&challenge * &(&e * &t)),
+        blind_s,
+        &blind_k + &(&challenge * &k),
+    ];
+    for (offset, scalar) in RESPONSES.into_iter().zip(scalars) {
+        signature[offset..offset + 32].copy_from_slice(&scalar.to_bytes());
+    }
+    signature
+}
+
+#[test]
+fn signature_without_secret_opens_to_the_identity_which_is_nobodys() {
+    let setup = setup();
+    let (signature, honest) = (sign_without_secret(&setup, b"message"), setup.sign(b"message"));
+    assert_eq!(setup.verdicts(b"message", &[signature]), [None]);
+    let (identity, member) = (G1::default().encode(), setup.member.public_point());
+    let opened = setup.opener.open_batch(&[honest, signature, honest].concat()).unwrap();
+    assert_eq!(opened, [member, identity, member].concat());
+    let nobody = [0; 16];
+    let context = OpeningContext::new(PARAMS, setup.group.id(), CASE, &nobody, b"message").unwrap();
+    let opening = setup.opener.prove(&signature, &context, &OsRandom).unwrap();
+    let judged = |signature: &[u8], opening: &[u8], carrier: &[u8]| {
+        judge(&setup.verifier, PERIOD, b"message", signature, opening, CASE, carrier)
+    };
+    assert_eq!(judged(&signature, &opening, &nobody).unwrap(), identity);
+    // It is nobody else's, no other bytes are the identity, and no honest signature opens to it.
+    let named = setup.open(b"message", &signature).unwrap();
+    assert_eq!(kind(judged(&signature, &named, CARRIER)), ErrorKind::Point);
+    for byte in [0x40, 0x80, 0xe0] {
+        let mut lax = opening;
+        lax[0] = byte;
+        assert_eq!(kind(judged(&signature, &lax, &nobody)), ErrorKind::Point);
+    }
+    let mut lax = opening;
+    lax[47] = 1;
+    assert_eq!(kind(judged(&signature, &lax, &nobody)), ErrorKind::Point);
+    assert_eq!(kind(judged(&honest, &opening, &nobody)), ErrorKind::Proof);
 }
 
 #[test]
