@@ -58,8 +58,8 @@ class LabelSection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch: int = Field(default=64, ge=1, le=4096)
-    interval_ms: int = Field(default=50, ge=10, le=60_000)
+    batch: int = Field(default=32, ge=1, le=4096)
+    interval_ms: int = Field(default=25, ge=10, le=60_000)
 
 
 class ContributionSection(BaseModel):
