@@ -228,7 +228,12 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         return await _on_unexpected(request, error)
     if error.status_code == NotFoundError.status:
         return _response(NotFoundError("there is nothing at this address"))
-    return _response(RequestError(f"the request is not acceptable here: {error.detail}"), error.status_code)
+    refusal = _response(
+        RequestError(f"the request is not acceptable here: {error.detail}"), error.status_code
+    )
+    if error.headers is not None and "allow" in error.headers:
+        refusal.headers["allow"] = error.headers["allow"]  # RFC 9110 wants it with 405
+    return refusal
 
 
 async def _on_unexpected(_request: Request, error: Exception) -> Response:

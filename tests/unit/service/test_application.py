@@ -179,6 +179,7 @@ def test_unknown_address_and_method_are_problem_documents(client):
     assert code(client.get("/nowhere")) == "not-found"
     response = client.get("/echo")
     assert (response.status_code, code(response)) == (405, "request")
+    assert response.headers["allow"] == "POST"
 
 
 def test_health_and_readiness(client):
