@@ -23,6 +23,7 @@ from .world import IDENTITY_G1, World
 
 POINTS = ("A'", "Ā", "E1", "E2", "R1", "R2", "R3")
 SCALARS = ("zt", "zε", "zs", "zk")
+NOBODY = bytes(16)
 
 
 def files() -> Iterator[VectorFile]:
@@ -224,12 +225,32 @@ def _opening() -> VectorFile:
         }
         file.good(comment, notes={"xi": scalar_bytes(world.xi)}, **good)
         _bad_openings(world, file, good)
+    _openings_to_nobody(world, file, good)
     return file
 
 
-def _open(world: World, signature: bytes, xi: int) -> bytes:
+def _openings_to_nobody(world: World, file: VectorFile, good: dict[str, Any]) -> None:
+    notes = {"xi": scalar_bytes(world.xi)}
+    nobody = {**good, "carrier": NOBODY, "opening": _open(world, good["signature"], world.xi, NOBODY)}
+    file.good("S in no join log", notes=notes, **nobody)
+    signature = world.sign_without_secret(world.message)
+    opening = _open(world, signature, world.xi, NOBODY)
+    without = {**nobody, "signature": signature, "opening": opening, "s_point": IDENTITY_G1}
+    file.good("s = 0, in no join log", notes=notes, **without)
+    named = {"carrier": world.carrier, "opening": _open(world, signature, world.xi)}
+    file.bad("s = 0, opened to a carrier", "point", **{**without, **named})
+    for comment, data in (
+        ("with the flag of y", b"\xe0" + bytes(47)),
+        ("not marked as compressed", b"\x40" + bytes(47)),
+        ("with a coordinate", IDENTITY_G1[:-1] + b"\x01"),
+    ):
+        file.bad(f"S identity {comment}", "point", **{**without, "opening": data + opening[48:]})
+    file.bad("S identity for an honest signature", "proof", **{**nobody, "opening": opening})
+
+
+def _open(world: World, signature: bytes, xi: int, carrier: bytes | None = None) -> bytes:
     return group_signature.open_signature(
-        world.group, xi, signature, world.case, world.carrier, world.message, world.scalar()
+        world.group, xi, signature, world.case, carrier or world.carrier, world.message, world.scalar()
     )
 
 

@@ -14,10 +14,11 @@ from .bls12_381 import (
     encode,
     multiply,
     multiply_by_integer,
+    scalar_bytes,
 )
 from .call_details import E164, PROFILE_SRC_DST, call_details, hop_bytes
 from .group_signature import Group, SigningRandomness
-from .notation import Randomness
+from .notation import Randomness, u32
 from .ristretto255 import GENERATOR
 
 SEED = b"trunkline test vectors 1"
@@ -66,6 +67,13 @@ class World:
         s = self.scalar()
         s_point = encode(multiply(keys.BASE_H, s))
         return Member(s, s_point, group_signature.issue(self.gamma, self.period, s_point, self.scalar()))
+
+    def sign_without_secret(self, message: bytes) -> bytes:
+        """With s = 0, on a credential that only a dishonest issuer gives."""
+        e = self.scalar()
+        a = multiply(group_signature.period_base(self.period), pow(self.gamma + e, -1, ORDER))
+        credential = u32(self.period) + encode(a) + scalar_bytes(e)
+        return group_signature.sign(self.group, 0, credential, message, self.signing_randomness())
 
     def signing_randomness(self, marks: tuple[G1Point, ...] = (IDENTITY,) * 7) -> SigningRandomness:
         r, k, rho_t, rho_e, rho_s, rho_k = (self.scalar() for _ in range(6))
