@@ -220,6 +220,13 @@ def _say(config: Any, result: dict[str, Any], svg: Path | None) -> None:
 
     names = _names(config)
     paper.print(draw(result["report"], names), markup=False)
+    if result["store_faults"]:
+        count = len(result["store_faults"])
+        paper.print(f"· store fault: {count} records whose group signature does not verify; not counted")
+    if result["unverified"]:
+        paper.print("· records under public parameters that are not known here; not counted: get the newer ones")
+    if not result["members_known"]:
+        paper.print("· the join log was not available: nothing is called forged")
     if svg is not None:
         write_atomically(svg, draw_svg(result["report"], names).encode(), mode=0o644)
         console.print(f"drawing: {svg}")

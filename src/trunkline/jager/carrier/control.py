@@ -125,6 +125,13 @@ class _Handler(socketserver.StreamRequestHandler):
                 answer: Mapping[str, Any] = {"result": dict(self._run())}
             except TrunklineError as error:
                 answer = {"type": TYPE_PREFIX + error.code, "detail": str(error)}
+            except (BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception:
+                # The agent lives on, and the command line must not think that it ended.
+                _logger.exception("control request failed")
+                detail = "the agent met an error that it did not expect; its log has it"
+                answer = {"type": TYPE_PREFIX + TrunklineError.code, "detail": detail}
             self._send(answer)
         except (BrokenPipeError, ConnectionResetError):
             _logger.debug("the command line went away")
