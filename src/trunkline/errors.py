@@ -126,7 +126,7 @@ class RequestError(TrunklineError):
 
 
 class AuthenticationError(RequestError):
-    """A request's signature is missing, invalid, by an unknown or suspended party, or for another audience."""
+    """A request's signature is missing, invalid, by an unknown party, or for another audience."""
 
     code = "authentication"
     status = 401

@@ -224,7 +224,7 @@ def _say(config: Any, result: dict[str, Any], svg: Path | None) -> None:
         count = len(result["store_faults"])
         paper.print(f"· store fault: {count} records whose group signature does not verify; not counted")
     if result["unverified"]:
-        paper.print("· records under public parameters that are not known here; not counted: get the newer ones")
+        paper.print("· records under public parameters not known here: not counted; get the newer ones")
     if not result["members_known"]:
         paper.print("· the join log was not available: nothing is called forged")
     if svg is not None:

@@ -6,7 +6,14 @@ import threading
 
 import pytest
 
-from trunkline.errors import ConfigurationError, DecodingError, InputError, QuotaError, TrunklineError, UnavailableError
+from trunkline.errors import (
+    ConfigurationError,
+    DecodingError,
+    InputError,
+    QuotaError,
+    TrunklineError,
+    UnavailableError,
+)
 from trunkline.jager.carrier.control import REQUEST_LIMIT, ControlClient, ControlServer
 
 

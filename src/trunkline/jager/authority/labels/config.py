@@ -13,8 +13,8 @@ class LabelsConfig(AuthorityConfig):
 
     Attributes:
         keys: Files of the label keys, one for each kid that is served.
-        quota_per_day: Labels that a carrier may ask for a day, padding included. The default schedule, 32 every
-            25 ms, asks for 110 million.
+        quota_per_day: Labels that a carrier may ask for a day, padding included. The default schedule, 32
+            every 25 ms, asks for 110 million.
     """
 
     keys: Annotated[tuple[Path, ...], Field(min_length=1)]
