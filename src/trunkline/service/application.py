@@ -231,8 +231,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     refusal = _response(
         RequestError(f"the request is not acceptable here: {error.detail}"), error.status_code
     )
-    if error.headers is not None and "allow" in error.headers:
-        refusal.headers["allow"] = error.headers["allow"]  # RFC 9110 wants it with 405
+    refusal.headers.update(error.headers or {})  # such as Allow, which RFC 9110 wants with 405
     return refusal
 
 
