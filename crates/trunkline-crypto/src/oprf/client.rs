@@ -81,7 +81,7 @@ impl Blinding {
             let pairs = secrets.inputs.par_iter().zip(&secrets.blinds).with_min_len(CHUNK);
             let halves: Vec<RistrettoPoint> = pairs.map(blind).collect();
             let elements = encode_doubled(&halves);
-            (halves.iter().map(|half| half + half).collect(), elements)
+            (halves.par_iter().map(|half| half + half).collect(), elements)
         });
         Self { public_key, secrets, points, elements }
     }
@@ -113,8 +113,10 @@ impl Blinding {
             blinded_points.extend(decode_elements(padding)?);
             let evaluated_points = decode_elements(evaluated)?;
             let weights = proof::weights(&self.public_key, blinded, evaluated);
-            let m = proof::public_sum(&weights, &blinded_points);
-            let z = proof::public_sum(&weights, &evaluated_points);
+            let (m, z) = rayon::join(
+                || proof::public_sum(&weights, &blinded_points),
+                || proof::public_sum(&weights, &evaluated_points),
+            );
             proof::verify(&self.public_key, &m, &z, proof)?;
             Ok(self.unblind(&evaluated_points))
         })

@@ -9,8 +9,9 @@ use super::suite::{self, CONTEXT};
 use super::{canonical_scalar, PublicKey};
 use crate::error::{Error, Result};
 
-/// The fewest terms that are worth a thread of their own in a multi-scalar multiplication.
-const SMALLEST_SHARE: usize = 256;
+/// The fewest terms that are worth a thread of their own in a multi-scalar multiplication: with fewer, the doublings
+/// that all terms share cost more than they do.
+const SMALLEST_SHARE: usize = 32;
 
 /// The weights d_i of `ComputeComposites`, which bind key, position, blinded and evaluated element.
 pub(super) fn weights(public_key: &PublicKey, blinded: &[[u8; 32]], evaluated: &[[u8; 32]]) -> Vec<Scalar> {
@@ -66,8 +67,10 @@ pub(super) fn verify(
     };
     let [c, s] = [c, s].map(|bytes| canonical_scalar(bytes, "a label proof has two reduced scalars"));
     let (c, s) = (c?, s?);
-    let t2 = RistrettoPoint::vartime_double_scalar_mul_basepoint(&c, &public_key.point, &s);
-    let t3 = RistrettoPoint::vartime_multiscalar_mul([s, c], [m, z]);
+    let (t2, t3) = rayon::join(
+        || RistrettoPoint::vartime_double_scalar_mul_basepoint(&c, &public_key.point, &s),
+        || RistrettoPoint::vartime_multiscalar_mul([s, c], [m, z]),
+    );
     if challenge(public_key, m, z, &t2, &t3) != c {
         let message = "the proof does not show that the label authority's key made these elements";
         return Err(Error::proof(message));
