@@ -8,16 +8,21 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from trunkline.crypto.group_signature import verify_join
-from trunkline.errors import EvidenceError, SignatureError, TrunklineError
+from trunkline.errors import CryptoError, EvidenceError, SignatureError, TrunklineError
 from trunkline.jager.messages.log import ENTRIES_LIMIT, JOIN_LOG, LogEntries, LogHead
 from trunkline.jager.messages.membership import IssuanceEntry, JoinEntry, decode_log_entry
 from trunkline.jager.messages.parameter_set import ParameterSet
+from trunkline.jager.messages.registry import Registry
 from trunkline.service.merkle import MerkleTree
 from trunkline.telephony.providers import ProviderId
 
 Fetch = Callable[[str, Mapping[str, str | int] | None], bytes]
 """Gets a resource of the membership authority: path and query in, the answer's body out."""
+
+_logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class JoinRegister:
         self._known = known
         self._tree = MerkleTree()
         self._entries: list[bytes] = []
-        self._by_point: dict[bytes, Member] = {}
+        self._by_point: dict[bytes, list[Member]] = defaultdict(list)
         self._issued: dict[tuple[int, ProviderId], Member] = {}
         self.head: LogHead | None = None
 
@@ -73,10 +78,11 @@ class JoinRegister:
         1. The head is signed by the membership authority.
         2. The log has not become shorter, and all entries up to the head are there.
         3. All entries together, old and new, have the head's root.
-        4. Every joining is signed by its carrier and proves knowledge of the secret behind its S.
+        4. A joining counts if it is signed by its carrier and proves knowledge of the secret behind its S.
+           Any other makes nobody a member: it must not keep the honest ones from being used.
 
         Raises:
-            CryptoError: A signature or a proof does not verify.
+            SignatureError: The head is not signed by the membership authority.
             DecodingError: An entry cannot be read.
             EvidenceError: The log is not what its head says; nothing was taken, and the head proves it.
         """
@@ -92,9 +98,6 @@ class JoinRegister:
             raise EvidenceError("the join log's entries are not those that its signed head names")
         # 4.
         decoded = [decode_log_entry(entry) for entry in entries]
-        for entry in decoded:
-            if isinstance(entry, JoinEntry):
-                check_join_entry(entry, self._known)
         start = self.size
         self._tree, self.head = tree, head
         self._entries.extend(entries)
@@ -102,13 +105,29 @@ class JoinRegister:
             if isinstance(entry, IssuanceEntry):
                 found = Member(entry.carrier_id, raw, start + offset)
                 self._issued.setdefault((entry.period, entry.carrier_id), found)
-            else:
+            elif self._counts(entry, start + offset):
                 request = entry.request
-                self._by_point.setdefault(request.s_point, Member(request.carrier_id, raw, start + offset))
+                found = Member(request.carrier_id, raw, start + offset)
+                self._by_point[request.s_point].append(found)
 
-    def owner_of(self, s_point: bytes) -> Member | None:
-        """Whose S this is; None if it stands in no entry."""
-        return self._by_point.get(s_point)
+    def _counts(self, entry: JoinEntry, index: int) -> bool:
+        try:
+            check_join_entry(entry, self._known)
+        except CryptoError as error:
+            # Either the membership authority logged what it must not, or parameters are missing here.
+            _logger.warning("joining not counted", index=index, code=error.code, reason=str(error))
+            return False
+        return True
+
+    def owner_of(self, s_point: bytes, registry: Registry) -> Member | None:
+        """Whose S this is; None if it stands in no joining that counts.
+
+        A carrier whose identity key changed joins again with the same S: of its joinings the one that is
+        signed by the key of the registry is returned, the first if there is none.
+        """
+        joinings = self._by_point.get(s_point, [])
+        confirmed = (each for each in joinings if joined_by(read_join_entry(each.entry), registry))
+        return next(confirmed, joinings[0] if joinings else None)
 
     def credential_of(self, period: int, carrier: ProviderId) -> Member | None:
         """The entry of a credential that was issued to a carrier for a period; None if there is none."""
@@ -124,6 +143,12 @@ class JoinRegister:
     def proof(self, index: int) -> tuple[bytes, ...]:
         """The audit path of an entry in the log of the last head's size."""
         return tuple(self._tree.inclusion_proof(index))
+
+
+def joined_by(entry: JoinEntry, registry: Registry) -> bool:
+    """Tell whether a joining is signed by the identity key that the registry has for its carrier."""
+    listed = registry.by_id(entry.request.carrier_id)
+    return listed is not None and listed.key == entry.request.identity_key
 
 
 def check_join_entry(entry: JoinEntry, known: ParameterSet) -> None:

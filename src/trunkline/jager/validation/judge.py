@@ -37,6 +37,7 @@ from trunkline.jager.messages.signed_document import SignedDocument
 from trunkline.jager.validation.evidence import Evidence, call_details, examine, situation_of
 from trunkline.jager.validation.join_register import (
     check_join_entry,
+    joined_by,
     read_issuance_entry,
     read_join_entry,
 )
@@ -140,8 +141,13 @@ def judge(document: bytes, known: ParameterSet, registry: Registry) -> Judgement
 def _judge_evidence(
     verdict: Verdict, evidence: Evidence, known: ParameterSet, registry: Registry
 ) -> Judgement:
-    if verdict.kind == "report" and verdict.requester != evidence.grant.requester_id.value:
-        raise EvidenceError("the verdict answers somebody else than the tracer whom the grant names")
+    requesters = {evidence.grant.requester_id.value}
+    if verdict.statement is not None:
+        requesters.add(verdict.statement.carrier)
+    if verdict.requester not in requesters:
+        raise EvidenceError(
+            "the verdict answers somebody else than the tracer whom the grant names, or who disavows"
+        )
     # 3.
     check_transcripts(verdict.bundle, verdict.transcripts, evidence.parameters)
     # 4.
@@ -250,9 +256,11 @@ def _check_signers(verdict: Verdict, known: ParameterSet, registry: Registry) ->
         check_join_entry(entry, known)
         if entry.request.carrier_id.value != signer.carrier:
             raise EvidenceError("a signer's join log entry is another carrier's")
-        listed = registry.by_id(entry.request.carrier_id)
-        if listed is None or listed.key != entry.request.identity_key:
-            raise EvidenceError("a signer joined with another identity key than the registry has for it")
+        if not joined_by(entry, registry):
+            raise EvidenceError(
+                "a signer joined with another identity key than the registry has for it: if its key has "
+                "changed since, judge with the registry of the verdict's time"
+            )
         _check_inclusion(verdict, signer.entry, signer.index, signer.path)
         points.setdefault(signer.carrier, set()).add(entry.request.s_point)
     used = {each.signer for each in verdict.openings if each.signer is not None}
@@ -333,7 +341,10 @@ def _claimed(verdict: Verdict, evidence: Evidence) -> list[str]:
     if any(each.entry is None for each in verdict.named):
         said.append("that a carrier held no credential is the authority's word, until the log is compared")
     if any(each.signer is None for each in verdict.openings):
-        said.append("that a signer's S is in no join log is the authority's word, until the log is compared")
+        said.append(
+            "that a signer's S is in no join log, or in no joining there that verifies, is the authority's "
+            "word, until the log is compared"
+        )
     if evidence.unverified:
         said.append(
             f"{evidence.unverified} records name public parameters that are later or not known: not judged"

@@ -31,7 +31,7 @@ class Finding(StrEnum):
     FORGED_NAME = "forged-name"
     """Records speak for a carrier that the join log has no credential of for their period."""
     UNLOGGED_SIGNER = "unlogged-signer"
-    """The signer's S is in no join log: evidence against the issuer."""
+    """The signer's S is in no join log, or in no joining that verifies: evidence against the issuer."""
     STORE_FAULT = "store-fault"
     """The store kept records whose group signature does not verify."""
     DISAVOWAL_VOID = "disavowal-void"

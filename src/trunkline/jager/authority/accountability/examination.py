@@ -33,7 +33,7 @@ from trunkline.jager.messages.accountability import (
     Verdict,
 )
 from trunkline.jager.messages.parameter_set import ParameterSet
-from trunkline.jager.messages.registry import RegistryFile
+from trunkline.jager.messages.registry import Registry, RegistryFile
 from trunkline.jager.validation.evidence import Evidence, examine, situation_of
 from trunkline.jager.validation.join_register import JoinRegister
 from trunkline.jager.validation.judge import check_statement
@@ -91,15 +91,15 @@ class Accountability:
         """Answer a report with the signed verdict.
 
         Raises:
-            EvidenceError: The evidence is incomplete or proves nothing.
+            EvidenceError: The evidence is incomplete or proves nothing, or a signer has to join again.
             PolicyError: The requester is not the tracer, or a quota is used up.
             TrunklineError: The request is malformed, or a service is not available.
         """
-        # 1.
-        digest = H("report", requester.value, body)
+        # 1. As it is read, so that white space makes no other request of it.
+        report = Report.decode(body)
+        digest = H("report", requester.value, report.encode())
         if (known := self.store.verdict(digest)) is not None:
             return known
-        report = Report.decode(body)
         # 2.
         evidence = examine(report.bundle, self.known)
         if evidence.grant.requester_id != requester:
@@ -116,10 +116,10 @@ class Accountability:
     def disavowal(self, body: bytes, requester: ProviderId) -> bytes:
         """Answer a disavowal with the signed verdict; raises as `report` does."""
         # 1.
-        digest = H("disavowal", requester.value, body)
+        disavowal = Disavowal.decode(body)
+        digest = H("disavowal", requester.value, disavowal.encode())
         if (known := self.store.verdict(digest)) is not None:
             return known
-        disavowal = Disavowal.decode(body)
         statement = disavowal.statement
         # 2.
         evidence = examine(disavowal.bundle, self.known)
@@ -147,7 +147,7 @@ class Accountability:
         return self.config.reports_per_month if kind == "report" else self.config.disavowals_per_month
 
     def _decide(self, digest: bytes, matter: _Matter) -> bytes:
-        evidence = matter.evidence
+        evidence, registry = matter.evidence, self.registry.current()
         with self.join_log.lock:
             # 4.
             register = self.join_log.current()
@@ -157,11 +157,11 @@ class Accountability:
             named = named_carriers(evidence, register)
             validated = validate_trace(situation_of(evidence, members=members_of(named), malformed=True))
             # 5.
-            plan, opened = self._open(matter, validated, register)
+            plan, opened = self._open(matter, validated, register, registry)
             chain = self.store.log_openings(
                 digest, matter.occasion, plan, limit=self._limit(matter.occasion.kind)
             )
-            signers = signer_entries(opened, register)
+            signers = signer_entries(opened, register, registry)
         # 6.
         disavowing = None if matter.statement is None else matter.statement.provider
         verdict = Verdict(
@@ -186,15 +186,15 @@ class Accountability:
         return document
 
     def _open(
-        self, matter: _Matter, validated: ValidationReport, register: JoinRegister
+        self, matter: _Matter, validated: ValidationReport, register: JoinRegister, registry: Registry
     ) -> tuple[Plan, Opened]:
         evidence = matter.evidence
         if matter.statement is None:
             plan = plan_report(evidence, validated, enforcement=matter.enforcement)
-            return plan, self.opener.open(evidence, sorted(plan), register)
+            return plan, self.opener.open(evidence, sorted(plan), register, registry)
         carrier = matter.statement.provider
         plan = plan_claims(evidence, validated, carrier)
-        first = self.opener.open(evidence, sorted(plan), register)
+        first = self.opener.open(evidence, sorted(plan), register, registry)
         further = plan_names(evidence, validated, carrier, first.signers)
-        second = self.opener.open(evidence, sorted(further), register)
+        second = self.opener.open(evidence, sorted(further), register, registry)
         return plan | further, Opened({**first.members, **second.members})

@@ -4,15 +4,20 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from trunkline.crypto.group_signature import OpenerKey
-from trunkline.errors import ConfigurationError
+from trunkline.errors import ConfigurationError, EvidenceError
 from trunkline.jager.messages.accountability import NamedCarrier, OpenedRecord, OpeningReason, SignerEntry
+from trunkline.jager.messages.registry import Registry
 from trunkline.jager.validation.evidence import Evidence
-from trunkline.jager.validation.join_register import JoinRegister, Member
+from trunkline.jager.validation.join_register import JoinRegister, Member, joined_by, read_join_entry
 from trunkline.jager.validation.judge import NOBODY
 from trunkline.telephony.providers import ProviderId
 
 _POINT_SIZE = 48
+
+_logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Opened:
     """Who signed which record.
 
     Attributes:
-        members: The signers' entries by record; None for an S that is in no join log.
+        members: The signers' entries by record; None for an S that is in no joining that counts.
     """
 
     members: Mapping[bytes, Member | None]
@@ -41,7 +46,9 @@ class Opener:
     def __init__(self, *keys: OpenerKey) -> None:
         self._keys = {key.public_key: key for key in keys}
 
-    def open(self, evidence: Evidence, record_ids: list[bytes], register: JoinRegister) -> Opened:
+    def open(
+        self, evidence: Evidence, record_ids: list[bytes], register: JoinRegister, registry: Registry
+    ) -> Opened:
         """Find out who signed records. Their signatures must have been verified.
 
         Raises:
@@ -55,7 +62,8 @@ class Opener:
         for y, group in by_y.items():
             points = self._key_for(y).open_batch(b"".join(records[i].record.signature for i in group))
             for n, record_id in enumerate(group):
-                members[record_id] = register.owner_of(points[n * _POINT_SIZE : (n + 1) * _POINT_SIZE])
+                s_point = points[n * _POINT_SIZE : (n + 1) * _POINT_SIZE]
+                members[record_id] = register.owner_of(s_point, registry)
         return Opened(members)
 
     def _key_for(self, y: bytes) -> OpenerKey:
@@ -90,9 +98,21 @@ class Opener:
         return tuple(proven)
 
 
-def signer_entries(opened: Opened, register: JoinRegister) -> tuple[SignerEntry, ...]:
-    """The join log entries of all signers, each with its audit path."""
+def signer_entries(opened: Opened, register: JoinRegister, registry: Registry) -> tuple[SignerEntry, ...]:
+    """The join log entries of all signers, each with its audit path.
+
+    Raises:
+        EvidenceError: A signer joined with another identity key than the registry has for it now: a judge
+            could not tell it from somebody who joined in its name.
+    """
     members = {member.index: member for member in opened.members.values() if member is not None}
+    for index, member in sorted(members.items()):
+        if not joined_by(read_join_entry(member.entry), registry):
+            _logger.warning("joining by another identity key than the registry's", index=index)
+            raise EvidenceError(
+                "a signer joined with another identity key than the registry has for it now: once it has "
+                "joined again with the new one, hand in the same request again"
+            )
     return tuple(
         SignerEntry(carrier=member.carrier.value, entry=member.entry, index=index, path=register.proof(index))
         for index, member in sorted(members.items())

@@ -13,7 +13,7 @@ from trunkline.errors import (
     StorageError,
 )
 from trunkline.jager.authority.accountability.store import OPENINGS, OpeningsStore
-from trunkline.jager.messages.accountability import Report
+from trunkline.jager.messages.accountability import Disavowal, Report
 from trunkline.jager.validation.judge import judge
 from trunkline.service.database import storage_errors
 
@@ -220,6 +220,19 @@ def test_same_report_again_gives_the_same_verdict_and_logs_nothing_more(world, r
     room.now += 60
     assert room.report(bundle) == first
     assert len(logged(room)) == 2
+
+
+def test_white_space_makes_no_other_request_and_uses_up_no_quota(world, tmp_path, honest):
+    room = Room(world, tmp_path, reports_per_month=1, disavowals_per_month=1)
+    bundle = world.bundle(honest, own="C D -")
+    disavowal = Disavowal(bundle=bundle, statement=room.statement(bundle, "A"))
+    for hand_in, request in (
+        (room.accountability.report, Report(bundle=bundle)),
+        (room.accountability.disavowal, disavowal),
+    ):
+        first = hand_in(request.encode(), some_carrier("D"))
+        room.now += 60
+        assert hand_in(request.model_dump_json(indent=3).encode(), some_carrier("D")) == first
 
 
 def test_openings_are_logged_and_the_log_cannot_be_changed(world, room, honest):

@@ -10,9 +10,13 @@ import pytest
 from accountability_world import NOW, Room, World, verdict_of
 from test_judge import rewritten
 
+from second_implementation import group_signature as other
+from second_implementation.bls12_381 import ORDER, encode, multiply, scalar_bytes
 from trunkline.errors import EvidenceError, PointError, ProofError, SignatureError
+from trunkline.jager.authority.accountability import opening
 from trunkline.jager.messages.accountability import PartyField
 from trunkline.jager.messages.membership import JoinEntry, JoinRequest
+from trunkline.jager.messages.record import Record
 from trunkline.jager.validation import join_register
 from trunkline.jager.validation.judge import judge
 from trunkline.service.merkle import MerkleTree
@@ -42,6 +46,7 @@ def framed(world, entry, directory, monkeypatch):
     bundle = world.bundle([world.record("- A D"), world.record("A D -"), world.malformed("U")], own="A D -")
     with monkeypatch.context() as look_away:
         look_away.setattr(join_register, "check_join_entry", lambda *_arguments: None)
+        look_away.setattr(opening, "joined_by", lambda *_arguments: True)
         return Room(world, directory).report(bundle)
 
 
@@ -180,14 +185,64 @@ def test_opening_that_stands_twice_is_refused(world, tmp_path):
         judged(world, twice)
 
 
-def test_joining_that_is_none_makes_nobody_the_owner_of_its_point(world, tmp_path):
-    point, identity = world.members["U"].secret.public_point, b"\xc0" + bytes(47)
-    for entry, s_point, error in (
-        (joining(world, signed_by="U"), point, SignatureError),
-        (joining(world, holder="E", s_point=point), point, ProofError),
-        (joining(world, s_point=identity), identity, PointError),
-    ):
-        world.log.append(entry)
-        with pytest.raises(error):
-            Room(world, tmp_path).accountability.join_log.current().owner_of(s_point)
-        world.log.pop()
+IDENTITY_POINT = b"\xc0" + bytes(47)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"signed_by": "U"}, {"holder": "E", "s_point": "U"}, {"s_point": "O"}, {"params_hash": bytes(32)}],
+    ids=["signature", "proof", "S = O", "parameters"],
+)
+def test_joining_that_is_none_is_as_if_it_were_not_logged(world, tmp_path, changes):
+    # A corrupt issuer logs it: neither does it make a member, nor does it keep the others from being used.
+    points = {"U": world.members["U"].secret.public_point, "O": IDENTITY_POINT}
+    changes = {**changes, "s_point": points.get(changes.get("s_point"))}
+    world.log.append(joining(world, **changes))
+    register = Room(world, tmp_path).accountability.join_log.current()
+    assert register.owner_of(changes["s_point"] or points["U"], world.registry) is None
+    bundle = world.bundle(
+        [world.record("- A D"), world.record("A D -"), world.malformed("U"), world.malformed("B")]
+    )
+    document = Room(world, tmp_path).report(bundle)
+    found = {(each.kind, each.carrier) for each in judged(world, document).findings}
+    assert found == {("unlogged-signer", None), ("malformed", world.members["B"].id.value)}
+
+
+def test_joining_that_verifies_counts_although_one_that_does_not_stands_before_it(world, tmp_path):
+    world.log[:0] = [joining(world, holder="C", signed_by="U", of="E", key_of="E")]
+    document = Room(world, tmp_path).report(world.bundle([world.malformed("C"), world.record("- D -")]))
+    assert [each.carrier for each in judged(world, document).findings] == [world.members["C"].id.value]
+
+
+def malformed_without_secret(world):
+    """A malformed record that an accomplice signed with s = 0, on a credential that the issuer's key made."""
+    parameters, body = world.parameters, world.malformed("U")
+    group = other.Group(parameters.group_keys.w, parameters.group_keys.y, parameters.hash)
+    e, gamma = 19, int.from_bytes(world.issuer.secret_bytes(), "big")
+    a = multiply(other.period_base(world.period), pow(gamma + e, -1, ORDER))
+    credential = world.period.to_bytes(4, "big") + encode(a) + scalar_bytes(e)
+    message = body.message(parameters.hash, parameters.gpk_id)
+    random = other.SigningRandomness(3, 5, 7, 11, 13, 17)
+    return Record(body.data[:-464] + other.sign(group, 0, credential, message, random))
+
+
+def test_signer_without_a_secret_is_found_and_no_other_finding_is_lost(world, tmp_path):
+    records = [malformed_without_secret(world), world.malformed("C"), world.record("- D -")]
+    document = Room(world, tmp_path).report(world.bundle(records))
+    found = {(each.kind, each.carrier) for each in judged(world, document).findings}
+    assert found == {("unlogged-signer", None), ("malformed", world.members["C"].id.value)}
+
+
+def test_signer_without_a_secret_is_nobody_even_if_a_joining_is_logged(world, tmp_path, monkeypatch):
+    # With s = 0 the join proof of anybody would verify; that S = O is refused protects the carrier named.
+    world.log.append(joining(world, s_point=IDENTITY_POINT))
+    bundle = world.bundle([malformed_without_secret(world), world.record("- D -")])
+    document = Room(world, tmp_path).report(bundle)
+    assert [each.kind for each in judged(world, document).findings] == ["unlogged-signer"]
+    with monkeypatch.context() as look_away:
+        look_away.setattr(join_register, "check_join_entry", lambda *_arguments: None)
+        directory = tmp_path / "corrupt"
+        directory.mkdir()
+        document = Room(world, directory).report(bundle)
+    with pytest.raises(PointError, match="identity"):
+        judged(world, document)

@@ -309,6 +309,23 @@ def test_member_whose_key_is_not_the_registrys_fails(world, document):
         judge(document, world.known, registry)
 
 
+def test_disavowal_that_answers_a_stranger_fails(world, disavowed):
+    for name, stranger in (("D", False), ("X", False), ("E", True)):
+        requester = some_carrier(name).value.hex()
+        changed = rewritten(world, disavowed, lambda found, value=requester: found.update(requester=value))
+        if not stranger:
+            judged(world, changed)
+            continue
+        with pytest.raises(EvidenceError, match="somebody else"):
+            judged(world, changed)
+
+
+def test_report_that_answers_a_stranger_fails(world, document):
+    requester = some_carrier("X").value.hex()
+    with pytest.raises(EvidenceError, match="somebody else"):
+        judged(world, rewritten(world, document, lambda found: found.update(requester=requester)))
+
+
 def test_garbage_is_no_verdict(world):
     with pytest.raises(InputError, match="verdict"):
         judged(world, b"garbage")

@@ -73,8 +73,8 @@ def test_join_log_is_read_in_pages_and_read_on(world):
     register = reader.current()
     assert register.size == len(world.log)
     member = world.members["A"]
-    assert register.owner_of(member.secret.public_point).carrier == member.id
-    assert register.owner_of(world.members["U"].secret.public_point) is None
+    assert register.owner_of(member.secret.public_point, world.registry).carrier == member.id
+    assert register.owner_of(world.members["U"].secret.public_point, world.registry) is None
     assert register.credential_of(world.period, member.id) is not None
     assert register.credential_of(world.period + 1, member.id) is None
     assert reader.current().size == len(world.log)
