@@ -66,7 +66,7 @@ class FollowedFile:
             StorageError: It is anything else.
         """
         entry = restore(cls, with_position(values))
-        if not 0 <= entry.head_length <= _HEAD_LENGTH:
+        if not 0 <= entry.head_length <= _HEAD_LENGTH or not _can_be_a_path(entry.path):
             raise StorageError("the stored state of a CDR source holds a file that cannot be read")
         return entry
 
@@ -226,6 +226,13 @@ def _is_json(raw: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _can_be_a_path(text: str) -> bool:
+    try:
+        return b"\x00" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _begin(path: str) -> FollowedFile | None:

@@ -26,8 +26,8 @@ ACCOUNTING_TABLES = ("acc", "missed_calls", "acc_cdrs")
 _COPY_LIMIT = 1 << 30
 _BUSY_SECONDS = 5.0
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-# Names and messages that quote a damaged database need not be UTF-8.
-_DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+# Names and messages that quote a damaged database need not be UTF-8, and a size in it may be absurd.
+_DAMAGE = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 NOT_A_DATABASE = "the file is not a SQLite database, or a damaged one"
 TOO_LONG = "the row is longer than its limit of 64 KiB"
 UNREADABLE = "the table cannot be read: the database is damaged, or locked by its writer"

@@ -8,6 +8,7 @@ from cdr_cases import asterisk_row, read, source
 from test_accounting import database, event, insert, sqlite_source
 
 from trunkline.errors import StorageError
+from trunkline.telephony import tables
 from trunkline.telephony.follow import Follower, FollowState
 
 
@@ -50,6 +51,12 @@ def test_file_with_an_impossible_head_is_refused(followed, length):
         resume(followed, lambda state: state["files"][0].update(head_length=length))
 
 
+@pytest.mark.parametrize("path", ["Master\0.csv", "Master\ud800.csv"])
+def test_file_with_an_impossible_path_is_refused(followed, path):
+    with pytest.raises(StorageError, match="a file that cannot be read"):
+        resume(followed, lambda state: state["files"][0].update(path=path))
+
+
 @pytest.mark.parametrize("place", range(14))
 def test_row_with_a_value_of_another_type_is_refused(followed, place):
     def change(state):
@@ -80,6 +87,19 @@ def test_database_whose_schema_is_not_utf8_is_a_reject(tmp_path):
     records, rejects = read(source(path, format="kamailio-sqlite"))
     assert records == []
     assert rejects
+
+
+def test_database_that_states_absurd_sizes_is_a_reject(tmp_path, monkeypatch):
+    # What SQLite answers when a damaged length asks for more memory than it takes.
+    def refuse(uri, stack):
+        raise MemoryError
+
+    path = tmp_path / "acc.sqlite"
+    database(path).close()
+    monkeypatch.setattr(tables, "_try_to_read", refuse)
+    records, rejects = read(sqlite_source(path))
+    assert records == []
+    assert "not a SQLite database, or a damaged one" in rejects[0].reason
 
 
 def test_sqlite_row_with_text_that_is_not_utf8_loses_no_neighbour(tmp_path):
