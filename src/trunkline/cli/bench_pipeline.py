@@ -1,6 +1,5 @@
 """`trunkline bench pipeline`: call records to acknowledged records, through real processes over loopback."""
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,9 +29,10 @@ def pipeline(
         peak_memory_mb,
         write_calls,
     )
+    from trunkline.jager.deployment.local import temporary_folder
 
     carriers = ["b1"]
-    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as temporary:
+    with temporary_folder() as temporary:
         console.print("starting four authorities, the record store and one carrier")
         with chain_deployment(Path(temporary), carriers, SETTINGS) as deployment:
             with bar("records acknowledged", records) as progress:

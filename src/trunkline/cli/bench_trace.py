@@ -2,7 +2,6 @@
 
 import secrets
 import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,10 +32,11 @@ def trace(
         write_calls,
     )
     from trunkline.jager.deployment.load import CHAIN, call_numbers
+    from trunkline.jager.deployment.local import temporary_folder
 
     times: list[float] = []
     steps: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="trunkline-bench-") as temporary:
+    with temporary_folder() as temporary:
         console.print("starting four authorities, the record store and five carriers")
         with chain_deployment(Path(temporary), CHAIN, SETTINGS) as deployment:
             first = write_calls(deployment, CHAIN, _CALLS)

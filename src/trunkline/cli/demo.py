@@ -1,6 +1,5 @@
 """`trunkline demo`: a robocall campaign traced through real call records, on this machine, start to end."""
 
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,11 +23,11 @@ def demo(
 ) -> None:
     """Starts a whole deployment, contributes the lab's call records, traces every answered call, ends it."""
     from trunkline.jager.deployment.lab_run import LabRun
-    from trunkline.jager.deployment.local import LocalDeployment
+    from trunkline.jager.deployment.local import LocalDeployment, temporary_folder
     from trunkline.jager.deployment.score import has_truth, score
 
     folder = LAB if lab is None else lab
-    with tempfile.TemporaryDirectory(prefix="trunkline-demo-") as temporary:
+    with temporary_folder() as temporary:
         deployment = LocalDeployment(Path(temporary), end_with_parent=True)
         run = LabRun(folder.absolute(), deployment)
         lies = None

@@ -11,6 +11,7 @@ DIR/run/ DIR/log/            pids and logs of what runs
 import hashlib
 import secrets
 import socket
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +54,7 @@ RECORD_STORE = "record-store"
 _CARRIER = "carrier-"
 """What the names of the processes of carriers begin with."""
 _ADDRESS = "127.0.0.1"
+_SHORT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +302,13 @@ class LocalDeployment:
             return True
 
         return check
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for a deployment that is gone afterwards; short enough for the paths of control sockets."""
+    usual = tempfile.gettempdir()
+    folder = usual if len(usual) <= _SHORT else "/tmp"  # noqa: S108 - tempfile makes it private in there
+    return tempfile.TemporaryDirectory(prefix="trunkline-", dir=folder)
 
 
 def provider_id(deployment: str, name: str) -> ProviderId:
