@@ -1,11 +1,15 @@
 """`trunkline up`, `down`, `status`: a whole deployment on this machine."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trunkline.cli.output import console, print_json
+
+if TYPE_CHECKING:
+    from trunkline.jager.deployment.processes import Running
 from trunkline.errors import ConflictError
 
 Folder = Annotated[Path, typer.Option("--dir", help="The deployment's folder.")]
@@ -74,7 +78,7 @@ def status(directory: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
     _report(running, as_json=as_json)
 
 
-def _report(running: list, *, as_json: bool) -> None:  # type: ignore[type-arg] # Running, imported lazily
+def _report(running: Sequence["Running"], *, as_json: bool) -> None:
     if as_json:
         print_json({"running": {one.name: one.pid for one in running}})
     elif not running:
