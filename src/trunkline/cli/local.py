@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trunkline.cli.output import console, print_json
+from trunkline.errors import ConflictError
 
 if TYPE_CHECKING:
     from trunkline.jager.deployment.processes import Running
-from trunkline.errors import ConflictError
 
 Folder = Annotated[Path, typer.Option("--dir", help="The deployment's folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
