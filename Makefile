@@ -28,7 +28,7 @@ $(VENV)/.requirements-installed: pyproject.toml constraints.txt scripts/check-ma
 
 $(VENV)/.core-built: $(VENV)/.requirements-installed $(RUST_SOURCES)
 	@echo "setup: Rust core" >&2
-	@PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop --quiet --locked --profile $(CARGO_PROFILE)
+	@PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop --quiet --locked --profile $(CARGO_PROFILE) --extras pstn,cluster
 	@touch $@
 
 demo: setup ## trace a robocall campaign through the records of eight real switches

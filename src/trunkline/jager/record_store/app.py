@@ -28,10 +28,10 @@ from trunkline.jager.messages.retrieval import (
 )
 from trunkline.jager.record_store.acceptance import Acceptance
 from trunkline.jager.record_store.config import RecordStoreConfig
-from trunkline.jager.record_store.engine import RocksEngine
 from trunkline.jager.record_store.ingest import Ingest, RecordVerifier
 from trunkline.jager.record_store.retention import run_sweeps
 from trunkline.jager.record_store.retrieval import Retrieval
+from trunkline.jager.record_store.rocks_engine import RocksEngine
 from trunkline.service.application import authenticated, binary, body_of, create_application, read_body
 from trunkline.service.clock import Clock
 from trunkline.service.files import lock_directory

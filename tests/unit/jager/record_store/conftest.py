@@ -1,7 +1,7 @@
 import pytest
 from store_lab import Clock, Lab, make_keys
 
-from trunkline.jager.record_store.engine import RocksEngine
+from trunkline.jager.record_store.rocks_engine import RocksEngine
 
 
 @pytest.fixture(scope="session")

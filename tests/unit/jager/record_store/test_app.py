@@ -18,7 +18,8 @@ from trunkline.jager.messages.contribution import CONTRIBUTION_LIMIT, CONTRIBUTI
 from trunkline.jager.messages.retrieval import RetrievalPage, RetrievalRequest, assemble_result
 from trunkline.jager.record_store import rocksdb
 from trunkline.jager.record_store.app import create
-from trunkline.jager.record_store.engine import RocksEngine, StoredRecord, record_key
+from trunkline.jager.record_store.engine import StoredRecord, record_key
+from trunkline.jager.record_store.rocks_engine import RocksEngine
 from trunkline.service.keys import IdentityKey
 
 

@@ -11,12 +11,12 @@ from trunkline.errors import QuotaError, StorageError, TooLargeError
 from trunkline.jager.record_store.engine import (
     Candidate,
     GrantUse,
-    RocksEngine,
     StoredRecord,
     key_parts,
     record_key,
 )
 from trunkline.jager.record_store.retention import first_kept_day, sweep_once
+from trunkline.jager.record_store.rocks_engine import RocksEngine
 
 TODAY = 20_000
 HOUR = TODAY * 24 + 3
@@ -142,7 +142,7 @@ def test_second_process_is_refused(tmp_path, engine):
     script = (
         "import sys, pathlib\n"
         "from trunkline.errors import StorageError\n"
-        "from trunkline.jager.record_store.engine import RocksEngine\n"
+        "from trunkline.jager.record_store.rocks_engine import RocksEngine\n"
         "try: RocksEngine(pathlib.Path(sys.argv[1]))\n"
         "except StorageError as error: sys.exit(str(error))\n"
     )

@@ -1,0 +1,10 @@
+"""`trunkline bench`: measures what users run. One module a command."""
+
+import typer
+
+from trunkline.cli.bench import pipeline, primitives, trace
+
+app = typer.Typer(no_args_is_help=True)
+app.command("primitives")(primitives.primitives)
+app.command("pipeline")(pipeline.pipeline)
+app.command("trace")(trace.trace)
