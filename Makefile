@@ -11,7 +11,11 @@ RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null
 STAGE := scripts/stage
 FUZZ_SECONDS ?= 600
 
-.PHONY: help setup demo test lint lint-python lint-rust test-rust test-python bench fuzz openapi wheel clean
+# The servers that tests start; the tests choose ports and folders of their own.
+TEST_SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
+CLUSTER_SERVERS := /usr/lib/jvm/*17*/bin/java=openjdk-17-jre-headless mvn=maven
+
+.PHONY: help setup demo test test-cluster lint lint-python lint-rust test-rust test-python bench fuzz openapi wheel clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -57,7 +61,13 @@ test-rust: setup
 	@$(CARGO) test --quiet --locked --workspace --profile $(CARGO_PROFILE)
 
 test-python: setup
+	@scripts/need-packages $(TEST_SERVERS)
 	@$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+test-cluster: ## the record store on three real Cassandra nodes, one of which is lost
+	@$(STAGE) setup $(MAKE) --no-print-directory setup
+	@scripts/need-packages $(CLUSTER_SERVERS)
+	@$(STAGE) test-cluster $(BIN)/pytest tests/cluster
 
 bench: setup ## the figures of docs/benchmarks.md
 	@$(BIN)/trunkline bench primitives
