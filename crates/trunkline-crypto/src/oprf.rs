@@ -64,6 +64,18 @@ pub fn label_index(kid: &[u8], labels: &[u8]) -> Result<Vec<u8>> {
     Ok(labels.iter().flat_map(|label| transcript::hash("idx", &[kid, label])).collect())
 }
 
+/// Decodes an element, multiplies it and encodes the product: a ristretto multiplication as a library call gives it,
+/// and the yardstick of what a label costs.
+///
+/// # Errors
+/// If the element is not canonical or the identity, or the scalar not reduced or zero.
+pub fn multiply(element: &Encoding, scalar: &[u8; SCALAR_SIZE]) -> Result<Encoding> {
+    let point =
+        decode_element(element).ok_or(Error::point("an element is not canonical or is the identity"))?;
+    let scalar = nonzero_scalar(scalar, "a factor is a reduced scalar, not zero")?;
+    Ok((point * scalar).compress().to_bytes())
+}
+
 /// Refuses empty batches, of which no proof would prove anything, and too large ones.
 fn check_count(count: usize) -> Result<()> {
     if count == 0 {

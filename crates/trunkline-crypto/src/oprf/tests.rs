@@ -1,6 +1,7 @@
 //! The vectors of RFC 9497 appendix A.1.2, and the refusals that only Rust callers can meet.
 
 use super::*;
+use crate::error::ErrorKind;
 use crate::random::tests::StuckRandom;
 use crate::random::OsRandom;
 
@@ -125,4 +126,16 @@ fn blinds_of_a_stuck_generator_still_differ_by_position_and_input() {
     };
     assert_ne!(blind(&[b"one", b"one"], 0), blind(&[b"one", b"one"], 1));
     assert_ne!(blind(&[b"one"], 0), blind(&[b"two"], 0));
+}
+
+#[test]
+fn one_multiplication_is_what_an_evaluation_gives() {
+    let blinded = blinding();
+    let element = blinded.elements().first_chunk().expect("two elements");
+    let secret = key().secret_bytes();
+    let (evaluated, _) = key().evaluate_batch(&OsRandom, element).expect("a good element");
+    assert_eq!(multiply(element, &secret).expect("a good element").as_slice(), evaluated);
+    let kind = |result: Result<Encoding>| result.expect_err("a refusal").kind();
+    assert_eq!(kind(multiply(&[0; 32], &secret)), ErrorKind::Point);
+    assert_eq!(kind(multiply(element, &[0; 32])), ErrorKind::Scalar);
 }
