@@ -21,6 +21,7 @@ from trunkline.cli import (
     judge,
     keys,
     local,
+    pstn,
     record_store,
     registry,
 )
@@ -47,6 +48,7 @@ app.add_typer(authority.app, name="authority", help="The four authorities: serve
 app.add_typer(record_store.app, name="record-store", help="The record store: serve.")
 app.add_typer(keys.app, name="keys", help="Keys and signed public parameters of a deployment.")
 app.add_typer(registry.app, name="registry", help="The signed list of providers.")
+app.add_typer(pstn.app, name="pstn", help="The telephone network as a model: call records, adoption study.")
 app.add_typer(bench.app, name="bench", help="Measure: primitives, pipeline, trace.")
 
 
