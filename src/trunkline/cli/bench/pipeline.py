@@ -1,6 +1,7 @@
 """`trunkline bench pipeline`: call records to acknowledged records, through real processes over loopback."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +15,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "labels": {"batch": 400, "interval_ms": 250},
     "contribution": {"batch": 512, "interval_ms": 20, "delay_max_s": 0.0, "connections": 3},
 }
+_PROFILED = ("carrier-b1", "record-store")
 
 
 def pipeline(
     records: Annotated[int, typer.Option(help="Call records of one carrier.", min=100)] = 20_000,
+    profile: Annotated[
+        Path | None, typer.Option(help="The unstripped core: samples with perf; see scripts/profile-curve.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """Times one carrier's contribution: read, label, encrypt, sign, send, verify, store, acknowledge."""
@@ -37,9 +42,11 @@ def pipeline(
         with chain_deployment(Path(temporary), carriers, SETTINGS) as deployment:
             with bar("records acknowledged", records) as progress:
                 write_calls(deployment, carriers, records)
-                began, cpu_before = time.monotonic(), cpu_seconds(deployment)
-                contribute(deployment, "b1", records, progress.set)
-                seconds, cpu_after = time.monotonic() - began, cpu_seconds(deployment)
+                pids = {one.name: one.pid for one in deployment.processes.running() if one.name in _PROFILED}
+                with _profiling(pids, profile) as curve_share:
+                    began, cpu_before = time.monotonic(), cpu_seconds(deployment)
+                    contribute(deployment, "b1", records, progress.set)
+                    seconds, cpu_after = time.monotonic() - began, cpu_seconds(deployment)
             memory = peak_memory_mb(deployment)
             store = deployment.directory / "record-store" / "data"
             stored = sum(path.stat().st_size for path in store.rglob("*") if path.is_file())
@@ -55,7 +62,15 @@ def pipeline(
         "store_bytes_per_record": round(stored / records, 1),
         "peak_memory_mb": memory,
     }
+    if curve_share:
+        result["curve_share"] = curve_share
     for name, value in result.items():
         console.print(f"  {name.replace('_', ' '):24} {value}")
     if as_json:
         print_json(result)
+
+
+def _profiling(processes: dict[str, int], symbols: Path | None) -> AbstractContextManager[dict[str, Any]]:
+    from trunkline.cli.bench.curve_share import curve_profile
+
+    return nullcontext({}) if symbols is None else curve_profile(processes, symbols)
