@@ -2,10 +2,11 @@
 
 import typer
 
-from trunkline.cli.bench import pipeline, primitives, store, trace
+from trunkline.cli.bench import labels, pipeline, primitives, store, trace
 
 app = typer.Typer(no_args_is_help=True)
 app.command("primitives")(primitives.primitives)
 app.command("pipeline")(pipeline.pipeline)
 app.command("trace")(trace.trace)
 app.command("store")(store.store)
+app.command("labels")(labels.labels)
