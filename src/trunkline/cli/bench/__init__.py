@@ -2,7 +2,7 @@
 
 import typer
 
-from trunkline.cli.bench import labels, pipeline, primitives, store, trace
+from trunkline.cli.bench import labels, paper, pipeline, primitives, store, trace
 
 app = typer.Typer(no_args_is_help=True)
 app.command("primitives")(primitives.primitives)
@@ -10,3 +10,4 @@ app.command("pipeline")(pipeline.pipeline)
 app.command("trace")(trace.trace)
 app.command("store")(store.store)
 app.command("labels")(labels.labels)
+app.command("paper")(paper.paper)

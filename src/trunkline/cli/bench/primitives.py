@@ -8,8 +8,7 @@ records, all other batches of 32.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -17,8 +16,8 @@ from rich.table import Table
 
 from trunkline.cli.output import bar, console, print_json
 from trunkline.crypto.record import RECORD_SIZE
-from trunkline.crypto.runtime import set_threads, threads
-from trunkline.jager.evaluation.parties import LARGE_BATCH, WINDOW, Operation, Parties
+from trunkline.crypto.runtime import set_threads
+from trunkline.jager.evaluation.parties import LARGE_BATCH, WINDOW, Operation, Parties, restored_threads
 
 ROUNDS = 8
 TARGETS = {
@@ -43,7 +42,7 @@ def measure() -> dict[str, Any]:
     batches = {name: operation for name, operation in operations.items() if operation.is_batch}
     one: dict[str, float] = {}
     ratio: dict[int, dict[str, float]] = {1: {}, 2: {}}
-    with _restored_threads(), bar("rounds", 2 * ROUNDS) as progress:
+    with restored_threads(), bar("rounds", 2 * ROUNDS) as progress:
         set_threads(1)
         for _ in range(ROUNDS):
             _round(operations, one, time.process_time)
@@ -68,15 +67,6 @@ def _round(operations: dict[str, Operation], fastest: dict[str, float], clock: C
         call()
         microseconds = (clock() - began) * 1e6 / operation.count
         fastest[name] = min(microseconds, fastest.get(name, microseconds))
-
-
-@contextmanager
-def _restored_threads() -> Iterator[None]:
-    before = threads()
-    try:
-        yield
-    finally:
-        set_threads(before)
 
 
 def _show(result: dict[str, Any]) -> None:

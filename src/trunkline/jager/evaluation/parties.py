@@ -1,7 +1,8 @@
 """One of each party, and its operations, ready to be timed: fresh input for every call, nothing cached."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +19,7 @@ from trunkline.crypto.group_signature import (
 from trunkline.crypto.label_signature import AuthorizationKey
 from trunkline.crypto.oprf import LabelClient, LabelKey
 from trunkline.crypto.record import BODY_SIZE, HOP_SIZE, RECORD_SIZE, SIGNATURE_SIZE, record_message
+from trunkline.crypto.runtime import set_threads, threads
 from trunkline.crypto.witness_encryption import Encryptor, decrypt_batch
 
 BATCH = 32
@@ -177,6 +179,16 @@ class Parties:
 
     def _message(self, record: bytes) -> bytes:
         return record_message(self._params_hash, _PERIOD, self._group.id, record[_BODY])
+
+
+@contextmanager
+def restored_threads() -> Iterator[None]:
+    """Gives the pool back the number of threads it had before, whatever was set meanwhile."""
+    before = threads()
+    try:
+        yield
+    finally:
+        set_threads(before)
 
 
 def _batch(count: int, prepare: Callable[[int], Call]) -> Operation:
