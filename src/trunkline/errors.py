@@ -195,6 +195,12 @@ class UnavailableError(TrunklineError):
     status = 503
 
 
+class NotReadyError(UnavailableError):
+    """A service cannot do its work now; the message names the checks that failed, and nothing more."""
+
+    code = "not-ready"
+
+
 class StorageError(TrunklineError):
     """Local storage failed: disk full, corrupt, or locked by another process. Nothing was acknowledged."""
 

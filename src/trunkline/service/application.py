@@ -5,7 +5,7 @@ the core releases the interpreter's lock.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Literal
 
 import structlog
@@ -21,13 +21,17 @@ from trunkline.errors import (
     DecodingError,
     InputError,
     NotFoundError,
+    NotReadyError,
     RequestError,
     TooLargeError,
     TrunklineError,
     UnavailableError,
 )
+from trunkline.service.metrics import REFUSAL_KEY, Metrics, RequestMeter, RequestMetrics
+from trunkline.service.monitoring import Watched
 from trunkline.service.openapi import DESCRIPTION, DescribedApplication, operation
 from trunkline.service.problems import problem_document
+from trunkline.service.readiness import Check, Checks
 from trunkline.service.signatures import RequestVerifier
 
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -55,7 +59,8 @@ def create_application(
     title: str,
     *,
     max_body: int,
-    ready: Callable[[], None] | None = None,
+    ready: Mapping[str, Check] | None = None,
+    metrics: Metrics | None = None,
     lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     """Return an application with problem documents, a body limit, `GET /health` and `GET /ready`.
@@ -64,7 +69,8 @@ def create_application(
         title: Name of the service in its OpenAPI document.
         max_body: Largest request body in bytes. A larger one is refused before it is read whole, whether
             it states its length or comes in chunks.
-        ready: Raises a `TrunklineError` when the service cannot work now; called for `GET /ready`.
+        ready: The checks of `GET /ready`, by names that may be told to everybody.
+        metrics: Where requests are counted too; metrics of its own if there are no others.
         lifespan: What to start before the first request and to stop after the last.
     """
     application = DescribedApplication(
@@ -75,7 +81,11 @@ def create_application(
         redoc_url=None,
         lifespan=lifespan,
     )
+    watched = Watched(metrics or Metrics(), Checks(ready or {}))
+    application.state.watched = watched
     application.add_middleware(_BodyLimit, max_body=max_body)
+    # Added last, it stands around the others.
+    application.add_middleware(RequestMeter, requests=RequestMetrics(watched.metrics))
     application.add_exception_handler(TrunklineError, _on_error)
     application.add_exception_handler(RequestValidationError, _on_validation_error)
     application.add_exception_handler(HTTPException, _on_http_exception)
@@ -89,8 +99,7 @@ def create_application(
     @application.get("/ready", **operation())
     def readiness() -> Readiness:
         """Tell whether the service can do its work now."""
-        if ready is not None:
-            ready()
+        watched.checks.require()
         return Readiness()
 
     return application
@@ -203,13 +212,26 @@ class _BodyLimit:
 
 def _response(error: TrunklineError, status: int | None = None) -> Response:
     status, headers, content = problem_document(error, status)
-    return Response(content, status_code=status, headers=headers)
+    return _Refusal(content, status_code=status, headers=headers, code=error.code)
+
+
+class _Refusal(Response):
+    """An answer that reports an error, and leaves its code for who counts."""
+
+    def __init__(self, content: bytes, *, status_code: int, headers: dict[str, str], code: str) -> None:
+        super().__init__(content, status_code=status_code, headers=headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[REFUSAL_KEY] = self._code
+        await super().__call__(scope, receive, send)
 
 
 async def _on_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, TrunklineError):
         return await _on_unexpected(_request, error)
-    if error.status >= 500:
+    # Why a service is not ready is logged once by the checks, not with each request of who watches it.
+    if error.status >= 500 and not isinstance(error, NotReadyError):
         _logger.warning("request failed", code=error.code, reason=str(error))
     return _response(error)
 

@@ -22,14 +22,28 @@ class TlsFiles(NamedTuple):
     key: Path
 
 
+class MonitoringAddress(NamedTuple):
+    """Where a process listens for those who watch it."""
+
+    host: str
+    port: int
+
+
 class ServiceConfig(BaseModel):
-    """What every service's configuration has: where it listens and where its data is."""
+    """What every service's configuration has: where it listens and where its data is.
+
+    Attributes:
+        metrics_host: Where it listens for those who watch it; not where the world comes in.
+        metrics_port: The port for that; without one nobody is listened to.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
     data_dir: Path
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
@@ -38,6 +52,11 @@ class ServiceConfig(BaseModel):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key are given together or not at all")
         return self
+
+    @property
+    def monitoring(self) -> MonitoringAddress | None:
+        """Where to listen for those who watch the service, if at all."""
+        return None if self.metrics_port is None else MonitoringAddress(self.metrics_host, self.metrics_port)
 
     @property
     def tls(self) -> TlsFiles | None:

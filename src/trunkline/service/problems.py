@@ -7,7 +7,7 @@ learns the class only: those messages name files and hosts.
 import json
 from typing import Any
 
-from trunkline.errors import RequestError, TrunklineError, UnavailableError
+from trunkline.errors import NotReadyError, RequestError, TrunklineError, UnavailableError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:trunkline:error:"
@@ -29,7 +29,8 @@ def problem_document(error: TrunklineError, status: int | None = None) -> tuple[
     headers = {"content-type": MEDIA_TYPE}
     if error.status == UnavailableError.status:
         headers["retry-after"] = str(_RETRY_AFTER_S)
-        detail = _OUTAGE_DETAIL
+        # The names of checks are for everybody; what failed in them is not.
+        detail = detail if isinstance(error, NotReadyError) else _OUTAGE_DETAIL
     elif error.status >= 500:
         detail = _INTERNAL_DETAIL
     document = {

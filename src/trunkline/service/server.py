@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from trunkline.errors import ConfigurationError
-from trunkline.service.config import TlsFiles
+from trunkline.service.config import MonitoringAddress, TlsFiles
+from trunkline.service.monitoring import Monitor
 
 _BACKLOG = 512
 _SHUTDOWN_S = 5
@@ -27,22 +28,31 @@ _logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Listener:
-    """One service to run: its application, where it listens, and its name in the log."""
+    """One service to run: its application, where it listens, its name in the log, and where it is watched."""
 
     app: FastAPI
     host: str
     port: int
     tls: TlsFiles | None
     name: str
+    monitoring: MonitoringAddress | None = None
 
 
-def serve(app: FastAPI, *, host: str, port: int, tls: TlsFiles | None, name: str) -> None:
+def serve(
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    tls: TlsFiles | None,
+    name: str,
+    monitoring: MonitoringAddress | None = None,
+) -> None:
     """Serve one application until SIGTERM or SIGINT, then finish the requests under way and return.
 
     Raises:
         ConfigurationError: The address cannot be listened on, or the TLS files cannot be used.
     """
-    serve_many([Listener(app, host, port, tls, name)])
+    serve_many([Listener(app, host, port, tls, name, monitoring)])
 
 
 def serve_many(listeners: Sequence[Listener]) -> None:
@@ -59,7 +69,11 @@ def serve_many(listeners: Sequence[Listener]) -> None:
         for listener in listeners:
             sockets.append(_listen(listener))
             servers.append(_Server(listener))
-        asyncio.run(_run(servers, sockets))
+        with contextlib.ExitStack() as monitors:
+            for listener in listeners:
+                if listener.monitoring is not None:
+                    monitors.enter_context(Monitor(listener.monitoring, listener.app.state.watched))
+            asyncio.run(_run(servers, sockets))
     finally:
         for listening in sockets:
             listening.close()

@@ -30,7 +30,7 @@ def client(tmp_path):
         if not state["ready"]:
             raise UnavailableError("the database is away")
 
-    app = create_application("example", max_body=1000, ready=ready)
+    app = create_application("example", max_body=1000, ready={"database": ready, "disk": lambda: None})
     app.state.switch = state
     nonces = NonceStore(tmp_path / "n")
     signer = authenticated(RequestVerifier("lab/example", lambda _: KEY.public_key, nonces))
@@ -187,5 +187,6 @@ def test_health_and_readiness(client):
     assert client.get("/ready").json() == {"status": "ready"}
     client.app.state.switch["ready"] = False
     response = client.get("/ready")
-    assert (response.status_code, code(response)) == (503, "unavailable")
+    assert (response.status_code, code(response)) == (503, "not-ready")
+    assert response.json()["detail"] == "not ready: database"
     assert client.get("/health").status_code == 200

@@ -44,7 +44,7 @@ def run(roles: Sequence[str], config: Path) -> None:
         model = getattr(importlib.import_module(f"{package}.config"), _CONFIG_CLASSES[role])
         settings = load_config(config, model, section=role)
         app = importlib.import_module(f"{package}.app").create(settings, time.time)
-        listeners.append(Listener(app, settings.host, settings.port, settings.tls, role))
+        listeners.append(Listener(app, settings.host, settings.port, settings.tls, role, settings.monitoring))
     serve_many(listeners)
 
 

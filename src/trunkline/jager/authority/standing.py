@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
 
+import sqlalchemy as sa
 from fastapi import FastAPI
 from pydantic import Field
 
 from trunkline.errors import UnavailableError
 from trunkline.jager.messages.parameters import PublicParameters, SignedParameters
 from trunkline.jager.messages.registry import RegistryFile
+from trunkline.jager.metrics import party_checks, party_metrics
 from trunkline.service.clock import Clock
 from trunkline.service.config import ServiceConfig
+from trunkline.service.database import reading
 from trunkline.service.files import lock_directory
+from trunkline.service.metrics import Metrics
 from trunkline.service.nonces import NonceStore
+from trunkline.service.readiness import Check
 from trunkline.service.signatures import RequestVerifier
 
 
@@ -92,6 +97,37 @@ class Standing:
         now = self.clock()
         if not self.parameters.not_before <= now < self.parameters.not_after:
             raise UnavailableError("the public parameters are not in force: install the current ones")
+
+    def checks(self, database: sa.Engine) -> dict[str, Check]:
+        """Return the checks of readiness that all authorities have.
+
+        Args:
+            database: The authority's own.
+        """
+
+        def reads() -> None:
+            with reading(database) as connection:
+                connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+
+        return {**party_checks(self.parameters, self.directory, self.clock), "database": reads}
+
+    def check_label_keys(self) -> None:
+        """Check that there are label keys for calls of now.
+
+        Raises:
+            InputError: There are not; the operator has to install newer parameters, with their keys.
+        """
+        self.parameters.key_for_epoch(int(self.clock() * 1000) // self.parameters.resolution_ms)
+
+    def metrics(self) -> Metrics:
+        """Return the metrics that all authorities have, for the application to count in too."""
+        metrics = party_metrics(self.parameters, self.directory)
+        metrics.read(
+            "trunkline_registry_serial",
+            "The serial of the registry in force.",
+            lambda: self.registry.current().serial,
+        )
+        return metrics
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:

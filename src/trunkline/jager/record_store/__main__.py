@@ -22,7 +22,14 @@ def run(config_file: Path) -> None:
 
     configure_logging(SERVICE)
     config = load(config_file)
-    serve(create(config), host=config.host, port=config.port, tls=config.tls, name=SERVICE)
+    serve(
+        create(config),
+        host=config.host,
+        port=config.port,
+        tls=config.tls,
+        name=SERVICE,
+        monitoring=config.monitoring,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

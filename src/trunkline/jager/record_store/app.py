@@ -26,10 +26,12 @@ from trunkline.jager.messages.retrieval import (
     RETRIEVAL_RESULT_TYPE,
     RetrievalRequest,
 )
+from trunkline.jager.metrics import party_checks, party_metrics
 from trunkline.jager.record_store.acceptance import Acceptance
 from trunkline.jager.record_store.config import RecordStoreConfig
 from trunkline.jager.record_store.ingest import Ingest, RecordVerifier
-from trunkline.jager.record_store.retention import run_sweeps
+from trunkline.jager.record_store.metrics import StoreMetrics, measure_store
+from trunkline.jager.record_store.retention import SweepHistory, run_sweeps
 from trunkline.jager.record_store.retrieval import Retrieval
 from trunkline.jager.record_store.rocks_engine import RocksEngine
 from trunkline.service.application import authenticated, binary, body_of, create_application, read_body
@@ -59,6 +61,8 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
         config.parameters, config.earlier_parameters, config.root_fingerprint, now=clock()
     )
     key = IdentityKey.load(config.key)
+    metrics, sweep_history = party_metrics(known.current, config.data_dir), SweepHistory()
+    counts = StoreMetrics(metrics)
     acceptance = Acceptance(known, config.id, key.public_key)
     with contextlib.ExitStack() as opened:
         opened.enter_context(lock_directory(config.data_dir))
@@ -69,7 +73,9 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
         opened.callback(engine.close)
         nonces = NonceStore(config.data_dir / "nonces.sqlite")
         opened.callback(nonces.close)
-        ingest = Ingest(engine, acceptance, _verifier_of, store_id=config.id, key=key, clock=clock)
+        ingest = Ingest(
+            engine, acceptance, _verifier_of, store_id=config.id, key=key, clock=clock, metrics=counts
+        )
         retrieval = Retrieval(
             engine,
             acceptance,
@@ -79,14 +85,18 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
             quota=config.quota_labels_per_day,
             retention_days=config.retention_days,
             clock=clock,
+            metrics=counts,
         )
         resources = opened.pop_all()
+    measure_store(metrics, engine, ingest, sweep_history)
 
     stop = threading.Event()
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sweeps = threading.Thread(target=run_sweeps, args=(engine, config.retention_days, clock, stop))
+        sweeps = threading.Thread(
+            target=run_sweeps, args=(engine, config.retention_days, clock, stop, sweep_history)
+        )
         sweeps.start()
         ingest.start()
         try:
@@ -97,12 +107,17 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
             await asyncio.to_thread(sweeps.join)
             resources.close()
 
-    def ready() -> None:
-        known.current.check_valid_at(clock())
-        engine.check()
-
     app = create_application(
-        "Trunkline record store", max_body=CONTRIBUTION_LIMIT, ready=ready, lifespan=lifespan
+        "Trunkline record store",
+        max_body=CONTRIBUTION_LIMIT,
+        ready={
+            **party_checks(known.current, config.data_dir, clock),
+            "database": engine.check,
+            "ingest": ingest.check,
+            "sweeps": sweep_history.check,
+        },
+        metrics=metrics,
+        lifespan=lifespan,
     )
     audience = known.current.audience(f"{SERVICE}/{config.id.hex()}")
     requester = authenticated(RequestVerifier(audience, registry.key_of, nonces, clock))

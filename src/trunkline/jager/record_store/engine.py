@@ -4,7 +4,7 @@ A record's key is idx | u32 day | record id: the day of its acceptance, so that 
 without reading it, and the same record sent twice has the same idx and id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -87,6 +87,10 @@ class RecordEngine(Protocol):
 
     def check(self) -> None:
         """Raise `StorageError` when the database cannot be used now."""
+        ...
+
+    def measurements(self) -> Mapping[str, float]:
+        """Return what the database says of itself, by names of its own; cheap enough for every scrape."""
         ...
 
     def close(self) -> None:

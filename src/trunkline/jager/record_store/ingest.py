@@ -23,8 +23,10 @@ from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.record import RECORD_ID_SIZE, Record, RecordKey
 from trunkline.jager.record_store.acceptance import Acceptance
 from trunkline.jager.record_store.engine import Candidate, RecordEngine, StoredRecord, key_parts, record_key
+from trunkline.jager.record_store.metrics import StoreMetrics
 from trunkline.jager.record_store.retention import SECONDS_A_DAY
 from trunkline.service.clock import Clock
+from trunkline.service.metrics import Metrics
 
 BATCH_RECORDS = 1000
 MAX_WAITING_RECORDS = 16_384
@@ -67,6 +69,7 @@ class Ingest:
         store_id: bytes,
         key: SigningKey,
         clock: Clock,
+        metrics: StoreMetrics | None = None,
     ) -> None:
         """Prepare; nothing runs yet.
 
@@ -77,6 +80,7 @@ class Ingest:
             store_id: This store's identifier.
             key: This store's key, which signs receipts.
             clock: The time of acceptance.
+            metrics: What is counted, if somebody looks at it.
         """
         self._engine = engine
         self._acceptance = acceptance
@@ -85,11 +89,31 @@ class Ingest:
         self._store_id = store_id
         self._key = key
         self._clock = clock
+        self._metrics = metrics or StoreMetrics(Metrics())
         self._arrived = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_records = 0
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="ingest")
+
+    @property
+    def waiting_records(self) -> int:
+        """How many records wait to be verified."""
+        return self._waiting_records
+
+    @property
+    def waiting_limit(self) -> int:
+        """How many may wait."""
+        return MAX_WAITING_RECORDS
+
+    def check(self) -> None:
+        """Check that records are being taken.
+
+        Raises:
+            StorageError: They are not.
+        """
+        if not self._thread.is_alive():
+            raise StorageError("the thread that takes records has ended; restart the record store")
 
     def start(self) -> None:
         """Start the writing thread."""
@@ -152,8 +176,8 @@ class Ingest:
             self._waiting_records -= records
         return batch
 
-    @staticmethod
-    def _fail(batch: Sequence[_Waiting], error: TrunklineError) -> None:
+    def _fail(self, batch: Sequence[_Waiting], error: TrunklineError) -> None:
+        self._metrics.failed_batches.labels(error.code).inc()
         for waiting in batch:
             if waiting.answer.set_running_or_notify_cancel():
                 waiting.answer.set_exception(error)
@@ -175,7 +199,9 @@ class Ingest:
         candidates: dict[int, Candidate] = {}
         for (params_hash, period), (parameters, positions) in groups.items():
             verifier = self._verifier(params_hash, parameters)
-            bad = verifier.verify_records(b"".join(records[position] for position in positions), period)  # 2
+            with self._metrics.verification_seconds.time():
+                joined = b"".join(records[position] for position in positions)
+                bad = verifier.verify_records(joined, period)  # 2
             for index, reason in bad:
                 rejected[positions[index]] = _REASONS[reason]
             first_day = period * parameters.period_s // SECONDS_A_DAY - 1
@@ -184,7 +210,10 @@ class Ingest:
             for number, position in enumerate(good):
                 record_id = ids[number * RECORD_ID_SIZE : (number + 1) * RECORD_ID_SIZE]
                 candidates[position] = Candidate(views[position].idx, record_id, first_day)
-        keys = self._store(records, candidates, now)  # 3
+        with self._metrics.storing_seconds.time():
+            keys = self._store(records, candidates, now)  # 3
+        self._metrics.batch_records.observe(len(records))
+        self._metrics.rejected(rejected.values())
         return self._receipts(contributions, keys, rejected, now)  # 4
 
     def _sort_out(
@@ -225,6 +254,7 @@ class Ingest:
                 new.append(StoredRecord(key, hour, records[position]))
         if new:
             self._engine.put_batch(new)
+        self._metrics.taken(new=len(new), repeated=len(candidates) - len(new))
         return {position: keys[one.idx, one.record_id] for position, one in candidates.items()}
 
     def _receipts(

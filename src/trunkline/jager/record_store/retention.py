@@ -5,6 +5,7 @@ gives back their space.
 """
 
 import threading
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,6 +21,32 @@ _PAUSE_S = 0.1
 _INTERVAL_S = 3600.0
 
 _logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class SweepHistory:
+    """How the sweeps of a running store went.
+
+    Attributes:
+        removed: Entries removed since the start.
+        seconds: How long the last complete sweep took.
+        ended_at: When it ended, Unix time.
+        failing: Whether the last one failed.
+    """
+
+    removed: int = 0
+    seconds: float | None = None
+    ended_at: float | None = None
+    failing: bool = False
+
+    def check(self) -> None:
+        """Check that expired records are being removed.
+
+        Raises:
+            StorageError: The last sweep failed.
+        """
+        if self.failing:
+            raise StorageError("the last sweep failed; the log says why")
 
 
 def first_kept_day(now: float, retention_days: int) -> int:
@@ -44,12 +71,20 @@ def sweep_once(
     return removed
 
 
-def run_sweeps(engine: RecordEngine, retention_days: int, clock: Clock, stop: threading.Event) -> None:
+def run_sweeps(
+    engine: RecordEngine, retention_days: int, clock: Clock, stop: threading.Event, history: SweepHistory
+) -> None:
     """Sweep every hour until told to stop; a failed sweep is logged and tried again in the next hour."""
     while not stop.wait(_INTERVAL_S):
+        began = clock()
         try:
             removed = sweep_once(engine, first_kept_day(clock(), retention_days), stop)
         except StorageError as error:
+            history.failing = True
             _logger.warning("sweep failed", reason=str(error))
         else:
+            history.failing = False
+            history.removed += removed
+            history.ended_at = clock()
+            history.seconds = history.ended_at - began
             _logger.info("expired entries removed", count=removed)

@@ -20,8 +20,10 @@ from trunkline.jager.messages.retrieval import (
 from trunkline.jager.record_store.acceptance import Acceptance
 from trunkline.jager.record_store.answers import MAX_ANSWER_BYTES, Answer, AnswerCache
 from trunkline.jager.record_store.engine import GrantUse, RecordEngine
+from trunkline.jager.record_store.metrics import StoreMetrics
 from trunkline.jager.record_store.retention import SECONDS_A_DAY, first_kept_day
 from trunkline.service.clock import Clock
+from trunkline.service.metrics import Metrics
 from trunkline.service.signatures import MAX_SKEW_S
 
 _STORED_SIZE = 4 + RECORD_SIZE
@@ -41,6 +43,7 @@ class Retrieval:
         quota: int,
         retention_days: int,
         clock: Clock,
+        metrics: StoreMetrics | None = None,
     ) -> None:
         """Prepare.
 
@@ -53,6 +56,7 @@ class Retrieval:
             quota: Labels that a requester may retrieve a day.
             retention_days: How long records are kept.
             clock: The time of answers.
+            metrics: What is counted, if somebody looks at it.
         """
         self._engine = engine
         self._acceptance = acceptance
@@ -62,6 +66,7 @@ class Retrieval:
         self._quota = quota
         self._retention_days = retention_days
         self._clock = clock
+        self._metrics = metrics or StoreMetrics(Metrics())
         self._answers = AnswerCache()
 
     def page(self, request: RetrievalRequest, requester: str) -> RetrievalPage:
@@ -137,6 +142,9 @@ class Retrieval:
             keys=b"".join(keys),
             result_digest=self._digest(keys),
         )
+        self._metrics.answers.inc()
+        self._metrics.answered_labels.inc(len(request.indices))
+        self._metrics.answered_records.inc(len(keys))
         if len(keys) > PAGE_RECORDS:
             self._answers.put(answer)
         return answer

@@ -130,6 +130,10 @@ class RocksEngine:
         """See `RecordEngine`."""
         self._store.check()
 
+    def measurements(self) -> dict[str, float]:
+        """See `RecordEngine`."""
+        return self._store.measurements()
+
     def close(self) -> None:
         """See `RecordEngine`."""
         self._store.close()

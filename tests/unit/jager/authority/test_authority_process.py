@@ -37,8 +37,14 @@ class Processes:
         self.deployment = deployment
         now = int(time.time())
         deployment.clock = time.time
+        *earlier, last = deployment.parameters.keys
         deployment.write_parameters(
-            reread_parameters(deployment.parameters, not_before=now - 3600, not_after=now + 86_400)
+            reread_parameters(
+                deployment.parameters,
+                not_before=now - 3600,
+                not_after=now + 86_400,
+                keys=(*earlier, last.model_copy(update={"epoch_to": 1 << 50})),
+            )
         )
         self.ports = {role: free_port() for role in ROLES}
         sections = {

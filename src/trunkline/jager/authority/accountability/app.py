@@ -75,7 +75,8 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
     app = create_application(
         "Trunkline accountability authority",
         max_body=REPORT_LIMIT,
-        ready=standing.check_in_force,
+        ready=standing.checks(engine),
+        metrics=standing.metrics(),
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)

@@ -65,7 +65,8 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
     app = create_application(
         "Trunkline authorization authority",
         max_body=AUTHORIZATION_REQUEST_LIMIT,
-        ready=standing.check_in_force,
+        ready=standing.checks(engine) | {"label-keys": standing.check_label_keys},
+        metrics=standing.metrics(),
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)

@@ -47,7 +47,8 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
     app = create_application(
         "Trunkline label authority",
         max_body=REQUEST_LIMIT,
-        ready=standing.check_in_force,
+        ready=standing.checks(engine) | {"label-keys": standing.check_label_keys},
+        metrics=standing.metrics(),
         lifespan=standing.lifespan,
     )
 

@@ -63,7 +63,8 @@ def create(config: MembershipConfig, clock: Clock) -> FastAPI:
     app = create_application(
         "Trunkline membership authority",
         max_body=_MAX_BODY,
-        ready=standing.check_in_force,
+        ready=standing.checks(engine),
+        metrics=standing.metrics(),
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)

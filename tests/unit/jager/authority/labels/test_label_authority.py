@@ -214,7 +214,7 @@ def test_carrier_suspended_while_the_service_runs_is_refused_from_then_on(
 def test_service_past_the_parameters_validity_is_not_ready(deployment, client, ask, blinded, problem_of):
     assert client.get("/ready").status_code == 200
     deployment.clock.now = deployment.parameters.not_after
-    assert problem_of(client.get("/ready"))[:2] == (503, "unavailable")
+    assert problem_of(client.get("/ready"))[:2] == (503, "not-ready")
     assert problem_of(ask(LabelRequest((blinded(0, b"x")[0],))))[:2] == (503, "unavailable")
 
 
