@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Response
 
 from trunkline.crypto.group_signature import OpenerKey
@@ -10,7 +11,8 @@ from trunkline.jager.authority.accountability.config import AccountabilityConfig
 from trunkline.jager.authority.accountability.examination import Accountability
 from trunkline.jager.authority.accountability.opening import Opener
 from trunkline.jager.authority.accountability.sources import JoinLogReader, LabelEvaluator
-from trunkline.jager.authority.accountability.store import OpeningsStore
+from trunkline.jager.authority.accountability.store import OPENINGS, VERDICTS, OpeningsStore
+from trunkline.jager.authority.metrics import measure_database
 from trunkline.jager.authority.standing import Standing
 from trunkline.jager.messages.accountability import REPORT_LIMIT, Disavowal, Report, Verdict
 from trunkline.jager.messages.parameter_set import ParameterSet
@@ -60,6 +62,22 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         standing.resources.callback(membership.close)
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
+        metrics = standing.metrics()
+        measure_database(
+            metrics,
+            engine,
+            "trunkline_openings",
+            "Records opened since the authority began.",
+            sa.select(sa.func.max(OPENINGS.c.position)),
+        )
+        measure_database(
+            metrics,
+            engine,
+            "trunkline_verdicts",
+            "Reports and disavowals decided since the authority began.",
+            sa.select(VERDICTS.c.kind, sa.func.count()).group_by(VERDICTS.c.kind),
+            label="kind",
+        )
         accountability = Accountability(
             known=known,
             registry=standing.registry,
@@ -76,7 +94,7 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         "Trunkline accountability authority",
         max_body=REPORT_LIMIT,
         ready=standing.checks(engine),
-        metrics=standing.metrics(),
+        metrics=metrics,
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)

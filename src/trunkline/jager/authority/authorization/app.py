@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Path, Response
 from pydantic import BaseModel
 
@@ -11,7 +12,8 @@ from trunkline.jager.authority.authorization.admin import DATABASE_NAME, MIGRATI
 from trunkline.jager.authority.authorization.config import AuthorizationConfig
 from trunkline.jager.authority.authorization.granting import Authorizer, Pending, Requester
 from trunkline.jager.authority.authorization.signing import LabelSigner
-from trunkline.jager.authority.authorization.store import LOG
+from trunkline.jager.authority.authorization.store import LOG, PENDING, REQUESTS
+from trunkline.jager.authority.metrics import measure_database, measure_log
 from trunkline.jager.authority.standing import Standing
 from trunkline.jager.authority.transparency_log import TransparencyLog
 from trunkline.jager.messages.authorization import (
@@ -60,13 +62,23 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
         authorizer = Authorizer(engine, signer, grant_key, parameters, config, clock)
+        metrics = standing.metrics()
+        measure_log(metrics, engine, LOG)
+        measure_database(
+            metrics,
+            engine,
+            "trunkline_pending_requests",
+            "Trace requests that wait for a person.",
+            sa.select(sa.func.count()).where(REQUESTS.c.state == PENDING),
+            kind="gauge",
+        )
         log = TransparencyLog(engine, LOG, grant_key, AUTHORIZATION_LOG, parameters.hash)
 
     app = create_application(
         "Trunkline authorization authority",
         max_body=AUTHORIZATION_REQUEST_LIMIT,
         ready=standing.checks(engine) | {"label-keys": standing.check_label_keys},
-        metrics=standing.metrics(),
+        metrics=metrics,
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import Depends, FastAPI, Response
+from prometheus_client import Histogram
 
 from trunkline.crypto.oprf import LabelKey
 from trunkline.jager.authority.labels.config import LabelsConfig
@@ -21,6 +22,7 @@ from trunkline.service.application import authenticated, binary, body_of, create
 from trunkline.service.clock import Clock
 from trunkline.service.database import open_database, storage_errors
 from trunkline.service.keys import load_secret
+from trunkline.service.metrics import SECONDS, SIZES
 from trunkline.service.openapi import binary_body, operation
 from trunkline.telephony.providers import ProviderId
 
@@ -44,11 +46,24 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
         engine = open_database(standing.directory / "labels.sqlite", migrations=_MIGRATIONS, durable=False)
         standing.resources.callback(engine.dispose)
 
+    metrics = standing.metrics()
+    elements = Histogram(
+        "trunkline_labels_request_elements",
+        "Blinded elements of a request that was within its quota, padding included.",
+        buckets=SIZES,
+        registry=metrics.registry,
+    )
+    seconds = Histogram(
+        "trunkline_labels_evaluation_seconds",
+        "Time to evaluate the elements of a request.",
+        buckets=SECONDS,
+        registry=metrics.registry,
+    )
     app = create_application(
         "Trunkline label authority",
         max_body=REQUEST_LIMIT,
         ready=standing.checks(engine) | {"label-keys": standing.check_label_keys},
-        metrics=standing.metrics(),
+        metrics=metrics,
         lifespan=standing.lifespan,
     )
 
@@ -78,6 +93,9 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
                 limit=config.quota_per_day,
                 now=clock(),
             )
-        return binary(evaluator.evaluate(request).encode(), LABEL_RESPONSE_TYPE)
+        elements.observe(request.count)
+        with seconds.time():
+            response = evaluator.evaluate(request)
+        return binary(response.encode(), LABEL_RESPONSE_TYPE)
 
     return app

@@ -11,6 +11,7 @@ from trunkline.jager.authority.membership.admin import DATABASE_NAME, MIGRATIONS
 from trunkline.jager.authority.membership.config import MembershipConfig
 from trunkline.jager.authority.membership.issuing import Membership
 from trunkline.jager.authority.membership.store import LOG
+from trunkline.jager.authority.metrics import measure_log
 from trunkline.jager.authority.standing import Standing
 from trunkline.jager.authority.transparency_log import TransparencyLog
 from trunkline.jager.messages.log import JOIN_LOG, InclusionProof, LogEntries, LogHead
@@ -58,13 +59,15 @@ def create(config: MembershipConfig, clock: Clock) -> FastAPI:
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
         membership = Membership(engine, issuer, parameters, clock)
+        metrics = standing.metrics()
+        measure_log(metrics, engine, LOG)
         log = TransparencyLog(engine, LOG, log_key, JOIN_LOG, parameters.hash)
 
     app = create_application(
         "Trunkline membership authority",
         max_body=_MAX_BODY,
         ready=standing.checks(engine),
-        metrics=standing.metrics(),
+        metrics=metrics,
         lifespan=standing.lifespan,
     )
     sender_id = authenticated(standing.verifier)
