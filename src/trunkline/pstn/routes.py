@@ -1,32 +1,22 @@
-"""Cheapest routes between carriers, found for thousands of destinations at a time.
+"""Cheapest routes between carriers, without a table of all routes in memory.
 
 A carrier hands a call to the neighbour from which the destination is cheapest to reach, as least-cost
-routing does; of equally cheap neighbours it takes the one with the smallest index. So a route depends on
-nothing but the network, and a part of a route is the route of that part.
-
-The search is Bellman and Ford's, done for a block of destinations at once: the graph has few rounds (its
-routes have few hops), each round is a handful of passes over contiguous memory, and no table of all pairs
-is held in memory. Next hops that are wanted again are kept in a memory-mapped file of 2 bytes a pair.
+routing does; of equally cheap ways it takes one with the fewest hops, and of those the neighbour with the
+smallest index. So a route depends on nothing but the network, and a part of a route is the route of that
+part. Next hops that are wanted again are kept in a memory-mapped file of 2 bytes a pair of carriers.
 """
 
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trunkline.errors import InputError, StorageError
 from trunkline.pstn.carriers import CarrierNetwork
-
-BLOCK = 128
-"""Destinations searched at once: their costs for 7,000 carriers (1.8 MB) stay in a core's cache."""
-
-_NOWHERE = np.iinfo(np.int16).max
-_LIMIT_16_BITS = np.iinfo(np.uint16).max // 2
+from trunkline.pstn.route_search import BLOCK, RouteSearch
 
 
 class Routes:
@@ -45,7 +35,7 @@ class Routes:
     def __init__(self, network: CarrierNetwork, folder: Path | None = None) -> None:
         self.network = network
         self._folder = folder
-        self._search = _Search(network)
+        self._search = RouteSearch(network)
         self._done = np.zeros(network.size, dtype=np.bool_)
         self._table: NDArray[np.int16] | None = None
 
@@ -87,7 +77,9 @@ class Routes:
         table = self._scratch()
         wanted = np.zeros(self.network.size, dtype=np.bool_)
         wanted[destinations] = True
-        for block in _blocks(np.flatnonzero(wanted & ~self._done).astype(np.int32)):
+        missing = np.flatnonzero(wanted & ~self._done).astype(np.int32)
+        for start in range(0, len(missing), BLOCK):
+            block = missing[start : start + BLOCK]
             table[block] = self._search.next_hops(block)
             self._done[block] = True
 
@@ -149,75 +141,3 @@ class Routes:
                     "free some space or give another folder"
                 ) from error
         return self._table
-
-
-class _Search:
-    """The network laid out for searching: carriers by falling degree, their neighbours in columns.
-
-    Column k holds the k-th neighbour of every carrier that has that many. As carriers are in order of
-    degree, a column belongs to the first rows of any table of costs.
-    """
-
-    def __init__(self, network: CarrierNetwork) -> None:
-        size = network.size
-        self._carriers = np.argsort(-network.degree, kind="stable")
-        self._rows = np.empty(size, dtype=np.int64)
-        self._rows[self._carriers] = np.arange(size)
-        tails = self._rows[np.concatenate((network.edges[:, 0], network.edges[:, 1]))]
-        heads = self._rows[np.concatenate((network.edges[:, 1], network.edges[:, 0]))]
-        costs = np.concatenate((network.costs, network.costs))
-        order = np.argsort(tails, kind="stable")
-        tails, heads, costs = tails[order], heads[order], costs[order]
-        degrees = network.degree[self._carriers]
-        places = np.arange(len(tails)) - np.repeat(np.cumsum(degrees) - degrees, degrees)
-        self._columns = [
-            (heads[chosen], costs[chosen][:, None])
-            for chosen in (np.flatnonzero(places == place) for place in range(int(degrees.max())))
-        ]
-        # A cheapest route costs at most what the detour by the first carrier costs.
-        reach = self._costs(np.zeros(1, dtype=np.int64), np.dtype(np.int64))
-        if reach.max() >= _unreached(np.dtype(np.int64)):
-            raise InputError("the network falls into parts; connect them, or model them one by one")
-        narrow = 2 * int(reach.max()) + int(network.costs.max()) < _LIMIT_16_BITS
-        self._type = np.dtype(np.uint16 if narrow else np.int64)
-        self._columns = [(heads, costs.astype(self._type)) for heads, costs in self._columns]
-
-    def next_hops(self, destinations: NDArray[np.int32]) -> NDArray[np.int16]:
-        """Computes to whom each carrier hands a call for each destination."""
-        size = len(self._carriers)
-        result = np.empty((len(destinations), size), dtype=np.int16)
-        names = self._carriers.astype(np.int16)
-        for start in range(0, len(destinations), BLOCK):
-            rows = self._rows[destinations[start : start + BLOCK]]
-            costs = self._costs(rows, self._type)
-            hops = np.full(costs.shape, _NOWHERE, dtype=np.int16)
-            for heads, prices in self._columns:
-                cheapest = costs.take(heads, axis=0) + prices == costs[: len(heads)]
-                candidates = np.where(cheapest, names[heads][:, None], _NOWHERE)
-                np.minimum(hops[: len(heads)], candidates, out=hops[: len(heads)])
-            hops[rows, np.arange(len(rows))] = names[rows]
-            result[start : start + len(rows)] = hops[self._rows].T
-        return result
-
-    def _costs(self, rows: NDArray[np.int64], kind: np.dtype[Any]) -> NDArray[np.int64]:
-        """Computes the cost from every row to each of these rows, shape (carriers, rows)."""
-        costs = np.full((len(self._carriers), len(rows)), _unreached(kind), dtype=kind)
-        costs[rows, np.arange(len(rows))] = 0
-        while True:
-            before = costs.copy()
-            for heads, prices in self._columns:
-                candidates = costs.take(heads, axis=0)
-                candidates += prices
-                np.minimum(costs[: len(heads)], candidates, out=costs[: len(heads)])
-            if np.array_equal(before, costs):
-                return costs
-
-
-def _unreached(kind: np.dtype[Any]) -> int:
-    # Half the range, so that adding a price to it never wraps around.
-    return int(np.iinfo(kind).max // 2)
-
-
-def _blocks(destinations: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
-    for start in range(0, len(destinations), BLOCK):
-        yield destinations[start : start + BLOCK]

@@ -37,6 +37,13 @@ def test_expand_of_equally_cheap_neighbours_the_smallest_index_is_taken():
         assert paths(routes, [0, 3], [3, 0]) == [[0, 1, 3], [3, 1, 0]]
 
 
+def test_expand_of_equally_cheap_routes_the_shorter_is_taken():
+    # By the smallest index alone, the call would go round by 1.
+    triangle = network([(0, 1), (1, 2), (0, 2)], [1, 1, 2], 3)
+    with Routes(triangle) as routes:
+        assert paths(routes, [0, 2], [2, 0]) == [[0, 2], [2, 0]]
+
+
 def test_expand_no_calls_is_no_hops():
     with Routes(network([(0, 1)], [1], 2)) as routes:
         assert paths(routes, [], []) == []
