@@ -105,6 +105,17 @@ class Outbox:
         """Records, without dummies, that have no receipt yet."""
         return self._waiting
 
+    def overdue_s(self, now: float) -> float:
+        """For how long the record that is most overdue could have left: its delay was over, or it was sent.
+
+        What has merely drawn a long delay is not overdue.
+        """
+        with self._reading() as connection:
+            # By number, as batches are sealed in that order: a minimum would read all of them.
+            first_batch = select(BATCHES.c.sealed_at).order_by(BATCHES.c.number).limit(1)
+            since = [connection.scalar(select(func.min(POOL.c.due_at))), connection.scalar(first_batch)]
+        return max([0.0, *(now - at for at in since if at is not None)])
+
     def states(self) -> dict[str, bytes]:
         """How far each source is read, by its name."""
         with self._reading() as connection:
@@ -145,7 +156,7 @@ class Outbox:
 
     def seal(self, pooled: Sequence[int], records: bytes, dummies: bytes, now: float) -> SealedBatch:
         """Move records from the pool into a new batch, with the dummies that fill it."""
-        values = {"records": records, "dummies": dummies, "attempts": 0, "due_at": now}
+        values = {"records": records, "dummies": dummies, "attempts": 0, "due_at": now, "sealed_at": now}
         with self._writing() as connection:
             connection.execute(delete(POOL).where(POOL.c.number.in_(pooled)))
             result = connection.execute(insert(BATCHES).values(values))

@@ -30,6 +30,7 @@ BATCHES = Table(
     Column("dummies", BLOB, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Float, nullable=False),
+    Column("sealed_at", Float, nullable=False),
     sqlite_autoincrement=True,
 )
 """Batches that are sealed and not acknowledged; `dummies` has a byte for each record, 1 for a dummy."""

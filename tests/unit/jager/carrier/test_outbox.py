@@ -1,6 +1,12 @@
 """The outbox: what is stored is never lost, and what is read is never read again."""
 
+import importlib
+import sqlite3
+
 import pytest
+import sqlalchemy
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from trunkline.errors import StorageError
 from trunkline.jager.carrier.outbox import RECEIPTS_KEPT_S, Count, Outbox, Settlement
@@ -111,3 +117,35 @@ def test_full_disk_is_a_storage_error_and_changes_nothing(outbox):
     assert outbox.states() == {"one": b"before"}
     assert outbox.waiting == 5
     assert len(outbox.due(1e12, 1000)) == 5
+
+
+def test_overdue_is_the_time_since_the_first_record_might_have_left(outbox):
+    assert outbox.overdue_s(100.0) == 0.0
+    outbox.add("one", b"", RECORDS, [50.0, 70.0, 90.0, 200.0, 300.0], {})
+    assert outbox.overdue_s(40.0) == 0.0
+    assert outbox.overdue_s(100.0) == 50.0
+
+
+def test_overdue_batch_that_is_tried_again_and_again_stays_overdue(outbox):
+    # The time of its next attempt says nothing of how long it has waited.
+    outbox.add("one", b"", RECORDS, [1.0] * 5, {})
+    batch = _seal(outbox, 5)
+    outbox.postpone(batch, 500.0)
+    assert outbox.overdue_s(100.0) == 90.0
+
+
+def test_outbox_of_the_release_before_is_taken_over_with_its_batches(tmp_path):
+    path = tmp_path / "old.sqlite"
+    with sqlite3.connect(path) as old:
+        context = MigrationContext.configure(sqlalchemy.create_engine(f"sqlite:///{path}").connect())
+        with Operations.context(context):
+            importlib.import_module("trunkline.jager.carrier.migrations.versions.0001_outbox").upgrade()
+        context.connection.commit()
+        old.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        old.execute("INSERT INTO alembic_version VALUES ('0001')")
+        old.execute(
+            "INSERT INTO batches VALUES (1, ?, ?, 3, 50.0)", (b"".join(RECORDS), bytes([0, 0, 0, 0, 1]))
+        )
+    box = Outbox(path)
+    assert (box.waiting, box.overdue_s(80.0)) == (4, 30.0)
+    box.close()
