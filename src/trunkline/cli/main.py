@@ -21,6 +21,7 @@ from trunkline.cli import (
     judge,
     keys,
     local,
+    plan,
     pstn,
     record_store,
     registry,
@@ -42,6 +43,7 @@ app.command("down")(local.down)
 app.command("status")(local.status)
 app.command("judge")(judge.judge)
 app.command("doctor")(doctor.doctor)
+app.command("plan")(plan.plan)
 app.add_typer(carrier.app, name="carrier", help="A carrier: enrol, contribute, trace, report.")
 app.add_typer(cdr.app, name="cdr", help="Call detail records: look into files.")
 app.add_typer(authority.app, name="authority", help="The four authorities: serve, approve, suspend, audit.")

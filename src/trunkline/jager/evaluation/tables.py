@@ -6,6 +6,7 @@ from typing import Any
 from trunkline.jager.evaluation import paper, prototype
 from trunkline.jager.evaluation.evaluation import Measured, Row, prototype_submission_mbps, table_2
 from trunkline.jager.evaluation.inconsistencies import inconsistencies
+from trunkline.jager.evaluation.markdown import table
 from trunkline.jager.evaluation.pairing import REFERENCE_PAIRING_US
 from trunkline.jager.evaluation.paper import Timing
 from trunkline.jager.evaluation.parties import BATCH, MEMBERS
@@ -74,7 +75,7 @@ def _table_2(measured: Measured) -> str:
     ]
     insert_us = measured.growth[-1].insert_cpu_us
     verify_us = measured.tasks["verify_group_signature"].batched.mean * 1_000
-    table = _table(
+    rendered = table(
         [
             "component",
             "paper, vCPU",
@@ -93,7 +94,7 @@ record, \
 with no processor ever idle. What a deployment needs, with busy hours, dummies and copies, `trunkline plan` \
 computes.
 
-{table}
+{rendered}
 
 - Label generation: ours evaluates {BATCH} labels a request with one proof; the paper's and the prototype's \
 have none.
@@ -143,7 +144,7 @@ def _table_3(measured: Measured, *, plots: bool) -> str:
             ]
         )
     runs = measured.tasks["contribution"].runs
-    table = _table(
+    rendered = table(
         [
             "task",
             "paper: mean, min, max, SD",
@@ -161,7 +162,7 @@ def _table_3(measured: Measured, *, plots: bool) -> str:
 many \
 elements in batches.
 
-{table}
+{rendered}
 
 - Label generation: ours with the proof that the authority used its key, which weighs on a label asked for \
 singly.
@@ -185,7 +186,7 @@ def _figure_7(measured: Measured, *, plots: bool) -> str:
         ]
         for point in measured.growth
     ]
-    table = _table(
+    rendered = table(
         ["records", "insert one", "insert, a record in batches of 1,000", "select 21 keys", "slowest select"],
         rows,
     )
@@ -197,7 +198,7 @@ returns. The paper: an insertion takes {paper.INSERT_MS_AGAIN.value} ms (SD {pap
 any size; \
 for selections it has the plot only. Ours: the embedded engine.
 
-{table}{picture}"""
+{rendered}{picture}"""
 
 
 def _inconsistencies() -> str:
@@ -205,11 +206,6 @@ def _inconsistencies() -> str:
         f"{number}. *{one.stated}* {one.computed}" for number, one in enumerate(inconsistencies(), start=1)
     ]
     return "## Where the paper does not agree with itself\n" + "\n".join(items)
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _timing(timing: Timing) -> str:
