@@ -10,6 +10,7 @@ from trunkline.jager.carrier.contribution import ContributionSender
 from trunkline.jager.carrier.credentials import Credentials, load_member_secret
 from trunkline.jager.carrier.join_log import JoinLog
 from trunkline.jager.carrier.label_schedule import LabelSchedule
+from trunkline.jager.carrier.metrics import CarrierMetrics
 from trunkline.jager.carrier.outbox import OUTBOX_FILE, Outbox
 from trunkline.jager.carrier.pipeline import Pipeline
 from trunkline.jager.carrier.record_maker import RecordMaker
@@ -19,8 +20,10 @@ from trunkline.jager.messages.contribution import CONTRIBUTION_TYPE
 from trunkline.jager.messages.labels import LABEL_REQUEST_TYPE
 from trunkline.jager.messages.parameter_set import ParameterSet
 from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.jager.metrics import party_metrics
 from trunkline.service.files import lock_directory
 from trunkline.service.keys import IdentityKey
+from trunkline.service.metrics import Metrics
 from trunkline.telephony.source import CdrSource, load_sources
 
 
@@ -37,6 +40,8 @@ class Carrier:
     sender: ContributionSender
     pipeline: Pipeline
     tracer: Tracer
+    metrics: Metrics
+    counts: CarrierMetrics
 
 
 @contextmanager
@@ -66,12 +71,15 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
         )
         outbox = Outbox(config.data_dir / OUTBOX_FILE)
         stack.callback(outbox.close)
+        metrics = party_metrics(parameters, config.data_dir)
+        counts = CarrierMetrics(metrics)
         schedule = LabelSchedule(
             parameters,
             batch=config.labels.batch,
             interval_s=config.labels.interval_ms / 1000,
             send=lambda body: services.labels.post("/v1/labels", body, LABEL_REQUEST_TYPE).content,
             clock=clock,
+            metrics=counts,
         )
         maker = RecordMaker(parameters, credentials.signer, clock)
         sender = ContributionSender(
@@ -84,6 +92,7 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
                 services.contribution.post("/v1/contributions", body, CONTRIBUTION_TYPE).content
             ),
             clock=clock,
+            metrics=counts,
         )
         pipeline = Pipeline(
             named_sources(config),
@@ -93,9 +102,11 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
             schedule=schedule,
             maker=maker,
             delays=sender.delays,
+            stored=sender.wake,
             capacity=config.contribution.outbox_records,
             folder=config.data_dir,
             clock=clock,
+            metrics=counts,
         )
         acquisition = Acquisition(
             parameters,
@@ -108,7 +119,19 @@ def open_carrier(config: CarrierConfig, clock: Callable[[], float]) -> Iterator[
             clock=clock,
         )
         tracer = Tracer(known, acquisition, JoinLog(known, services.join_log))
-        yield Carrier(config, parameters, credentials, services, outbox, schedule, sender, pipeline, tracer)
+        yield Carrier(
+            config,
+            parameters,
+            credentials,
+            services,
+            outbox,
+            schedule,
+            sender,
+            pipeline,
+            tracer,
+            metrics,
+            counts,
+        )
 
 
 def named_sources(config: CarrierConfig) -> dict[str, CdrSource]:

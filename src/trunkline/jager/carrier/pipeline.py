@@ -17,9 +17,11 @@ import structlog
 from trunkline.errors import InputError, TrunklineError, UnavailableError
 from trunkline.jager.carrier.hop_of import Filing, filing_of
 from trunkline.jager.carrier.label_schedule import LabelInput, LabelSchedule
+from trunkline.jager.carrier.metrics import CarrierMetrics
 from trunkline.jager.carrier.outbox import Count, Outbox
 from trunkline.jager.carrier.record_maker import LabelledFiling, RecordMaker
 from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.service.metrics import Metrics
 from trunkline.telephony.follow import Batch, Follower, FollowState
 from trunkline.telephony.model import Reject
 from trunkline.telephony.providers import ProviderId
@@ -60,9 +62,11 @@ class Pipeline:
         schedule: Labels.
         maker: Encrypts and signs.
         delays: Draws when records may leave, Unix seconds.
+        stored: Is called when there are new records in the outbox.
         capacity: Records that may wait in the outbox before reading pauses.
         folder: Where the quarantine file is written.
         clock: Unix time.
+        metrics: What is counted, if somebody looks at it.
 
     Raises:
         ConfigurationError: A source's options do not fit its format.
@@ -78,9 +82,11 @@ class Pipeline:
         schedule: LabelSchedule,
         maker: RecordMaker,
         delays: Callable[[int], list[float]],
+        stored: Callable[[], None],
         capacity: int,
         folder: Path,
         clock: Callable[[], float],
+        metrics: CarrierMetrics | None = None,
     ) -> None:
         self._sources = sources
         self._provider = provider
@@ -89,9 +95,11 @@ class Pipeline:
         self._schedule = schedule
         self._maker = maker
         self._delays = delays
+        self._on_stored = stored
         self._capacity = capacity
         self._folder = folder
         self._clock = clock
+        self._metrics = metrics or CarrierMetrics(Metrics())
         self._reading = threading.Lock()
         self._followers: dict[str, Follower] = {}
         self._stored: dict[str, bytes] = {}
@@ -109,6 +117,7 @@ class Pipeline:
                 failures = 0
             except TrunklineError as error:
                 failures += 1
+                self._metrics.reading_failures.labels(error.code).inc()
                 _logger.warning("contribution paused", code=error.code, reason=str(error), failures=failures)
             stop.wait(POLL_S if not failures else min(LONGEST_WAIT_S, POLL_S * 2 ** min(failures, 10)))
 
@@ -190,6 +199,7 @@ class Pipeline:
                 Count.REJECTED_ROWS: len(chunk.rejects),
             }
             self._outbox.add(chunk.source, chunk.state, records, self._delays(len(records)), counts)
+            self._on_stored()
         except BaseException:
             self._failed = True
             raise

@@ -15,7 +15,7 @@ from trunkline.jager.deployment.load import chain_rows, chain_source, recent_sta
 from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment
 
 DEPLOYMENT = "bench"
-_LOOK_S = 0.5  # each look takes the agent a moment
+_LOOK_S = 0.25  # each look takes the agent a moment
 _STALLED_S = 120.0
 _USER_TIME_FIELD = 11  # of /proc/PID/stat behind the command's name, counted from 0 (proc(5), "utime")
 
@@ -65,6 +65,8 @@ def control(deployment: LocalDeployment, carrier: str) -> ControlClient:
 def contribute(deployment: LocalDeployment, carrier: str, records: int, step: Callable[[int], None]) -> None:
     """Has a carrier read its files to the end; returns when the store has acknowledged all its records.
 
+    The agent sends full batches as they come; once everything is read, it is told to send what is left.
+
     Raises:
         UnavailableError: Nothing was acknowledged for two minutes, or not everything in the end.
     """
@@ -72,10 +74,14 @@ def contribute(deployment: LocalDeployment, carrier: str, records: int, step: Ca
     pool = ThreadPoolExecutor(1, thread_name_prefix="contribute")
     try:
         contributed = pool.submit(client.call, "contribute", {"finish": True})
-        last, moved = -1, time.monotonic()
+        last, moved, flushed = -1, time.monotonic(), False
         while not contributed.done():
-            acknowledged = _acknowledged(client)
+            counts = client.call("status")["counts"]
+            acknowledged = int(counts["acknowledged"])
             step(acknowledged)
+            if counts["records"] >= records and not flushed:
+                client.call("flush")
+                flushed = True
             if acknowledged != last:
                 last, moved = acknowledged, time.monotonic()
             elif time.monotonic() - moved > _STALLED_S:
@@ -87,14 +93,10 @@ def contribute(deployment: LocalDeployment, carrier: str, records: int, step: Ca
     finally:
         # What still waits for an answer gets one at the latest when the deployment stops.
         pool.shutdown(wait=False)
-    acknowledged = _acknowledged(client)
+    acknowledged = int(client.call("status")["counts"]["acknowledged"])
     step(acknowledged)
     if acknowledged < records:
         raise UnavailableError(f"only {acknowledged} of {records} records were acknowledged")
-
-
-def _acknowledged(client: ControlClient) -> int:
-    return int(client.call("status")["counts"]["acknowledged"])
 
 
 def peak_memory_mb(deployment: LocalDeployment) -> dict[str, int]:

@@ -40,6 +40,7 @@ class Room:
             settle_ms=0,
         )
         self.outbox = Outbox(folder / "outbox.sqlite")
+        self.waiting_when_told = []
         self.schedule = LabelSchedule(
             miniature.parameters, batch=64, interval_s=0.01, send=miniature.labels, clock=miniature.clock
         )
@@ -51,10 +52,14 @@ class Room:
             schedule=self.schedule,
             maker=RecordMaker(miniature.parameters, miniature.signer, miniature.clock),
             delays=lambda count: [miniature.now] * count,
+            stored=self.told_stored,
             capacity=10_000,
             folder=folder,
             clock=miniature.clock,
         )
+
+    def told_stored(self):
+        self.waiting_when_told.append(self.outbox.waiting)
 
     def write(self, *numbers, **options):
         with self.file.open("a") as file:
@@ -95,6 +100,12 @@ def test_rows_become_records_that_their_labels_find(room):
     assert sorted(record.idx for record in room.records()) == room.expected_idx()
     counts = room.outbox.counts()
     assert (counts[Count.ROWS], counts[Count.CALLS], counts[Count.RECORDS]) == (10, 10, 10)
+
+
+def test_stored_records_are_told_of_when_they_are_in_the_outbox(room):
+    room.write(1, 2, 3)
+    room.read()
+    assert room.waiting_when_told == [3]
 
 
 def test_record_decrypts_to_the_hop_under_its_label_and_not_under_another(room):
@@ -218,6 +229,7 @@ def test_source_whose_options_do_not_fit_stops_the_start(room, miniature, tmp_pa
             schedule=room.schedule,
             maker=RecordMaker(miniature.parameters, miniature.signer, miniature.clock),
             delays=lambda count: [0.0] * count,
+            stored=lambda: None,
             capacity=10_000,
             folder=tmp_path,
             clock=miniature.clock,
