@@ -7,7 +7,7 @@ command line. Any of them can be stopped at any moment, by kill -9 too: what mat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -18,6 +18,8 @@ from trunkline.jager.carrier.config import CarrierConfig
 from trunkline.jager.carrier.control import ControlServer, Progress
 from trunkline.jager.carrier.outbox import Count
 from trunkline.jager.carrier.trace_query import TraceQuery
+from trunkline.jager.carrier.watch import watch
+from trunkline.service.monitoring import Monitor
 
 _LOOK_S = 0.05
 _JOIN_S = 15.0
@@ -46,7 +48,7 @@ class Agent:
             ConfigurationError: The configuration cannot be used, or the carrier is not enrolled.
             StorageError: The data directory cannot be used or is another agent's.
         """
-        with self._opened() as carrier:
+        with self._opened() as carrier, self._watched(carrier):
             commands = Commands(carrier, stop, self._clock)
             control = ControlServer(self._config.carrier.control_socket, commands.by_name())
             with _running(carrier, stop, carrier.pipeline.follow, carrier.credentials.run):
@@ -97,6 +99,10 @@ class Agent:
                 raise ConfigurationError("this carrier is not enrolled: run `trunkline carrier enroll` first")
             yield carrier
 
+    def _watched(self, carrier: Carrier) -> AbstractContextManager[object]:
+        address = self._config.monitoring
+        return nullcontext() if address is None else Monitor(address, watch(carrier, self._clock))
+
 
 class Commands:
     """What the command line can ask of a running agent; arguments and results are JSON.
@@ -130,6 +136,7 @@ class Commands:
             "period": carrier.parameters.period_of(now),
             "credential": carrier.credentials.has(carrier.parameters.period_of(now)),
             "waiting": carrier.outbox.waiting,
+            "overdue_s": round(carrier.outbox.overdue_s(now), 1),
             "receipts": carrier.outbox.receipts_kept(),
             "counts": {count.value: value for count, value in carrier.outbox.counts().items()},
         }
@@ -157,7 +164,9 @@ class Commands:
 
     def trace(self, arguments: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
         """Trace one call; arguments as `TraceQuery.from_json` reads them."""
-        return self._carrier.tracer.trace(TraceQuery.from_json(arguments), progress).to_json()
+        query = TraceQuery.from_json(arguments)
+        with self._carrier.counts.tracing(progress) as told:
+            return self._carrier.tracer.trace(query, told).to_json()
 
 
 def _difference(carrier: Carrier, before: Mapping[Count, int]) -> dict[str, int]:

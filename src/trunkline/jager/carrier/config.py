@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trunkline.service.config import MonitoringAddress
 from trunkline.telephony.providers import ProviderId
 
 Address = Annotated[str, Field(pattern=r"^https?://[^/]+/?$")]
@@ -96,6 +97,8 @@ class CarrierConfig(BaseModel):
         contribution: How records leave.
         sources: TOML file with a `[[source]]` table for each kind of call record file; none for a carrier
             that only traces.
+        metrics_host: Where it listens for those who watch the agent.
+        metrics_port: The port for that; without one nobody is listened to.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -109,3 +112,10 @@ class CarrierConfig(BaseModel):
     labels: LabelSection = LabelSection()
     contribution: ContributionSection = ContributionSection()
     sources: Path | None = None
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+
+    @property
+    def monitoring(self) -> MonitoringAddress | None:
+        """Where to listen for those who watch the agent, if at all."""
+        return None if self.metrics_port is None else MonitoringAddress(self.metrics_host, self.metrics_port)

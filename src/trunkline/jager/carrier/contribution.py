@@ -10,6 +10,7 @@ import structlog
 
 from trunkline.errors import TrunklineError
 from trunkline.jager.carrier.config import ContributionSection
+from trunkline.jager.carrier.metrics import OK, CarrierMetrics
 from trunkline.jager.carrier.outbox import Outbox, SealedBatch
 from trunkline.jager.carrier.packed import split
 from trunkline.jager.carrier.receipts import settle
@@ -17,6 +18,7 @@ from trunkline.jager.carrier.record_maker import RecordMaker
 from trunkline.jager.messages.contribution import Contribution, Receipt
 from trunkline.jager.messages.parameters import PublicParameters
 from trunkline.jager.messages.record import Record
+from trunkline.service.metrics import Metrics
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 300.0
@@ -40,6 +42,7 @@ class ContributionSender:
         section: Sizes and times.
         send: Sends an encoded `Contribution` over a fresh connection and returns the encoded receipt.
         clock: Unix time.
+        metrics: What is counted, if somebody looks at it.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ContributionSender:
         section: ContributionSection,
         send: Callable[[bytes], bytes],
         clock: Callable[[], float],
+        metrics: CarrierMetrics | None = None,
     ) -> None:
         self._outbox = outbox
         self._maker = maker
@@ -60,6 +64,7 @@ class ContributionSender:
         self._section = section
         self._send = send
         self._clock = clock
+        self._metrics = metrics or CarrierMetrics(Metrics())
         self._taking = threading.Lock()
         self._in_flight: set[int] = set()
         self._remainder_at = 0.0
@@ -113,8 +118,11 @@ class ContributionSender:
         if batch is None:
             return False
         try:
-            self._deliver(batch)
-        except TrunklineError:
+            with self._metrics.batch_seconds.time():
+                self._deliver(batch)
+            self._metrics.batches.labels(OK).inc()
+        except TrunklineError as error:
+            self._metrics.batches.labels(error.code).inc()
             self._outbox.postpone(batch, self._clock() + _pause(batch.attempts))
             raise
         finally:

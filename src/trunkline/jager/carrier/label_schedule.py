@@ -17,8 +17,10 @@ import structlog
 
 from trunkline.crypto.oprf import Blinding, LabelClient, random_elements
 from trunkline.errors import InputError, QuotaError, TrunklineError, UnavailableError
+from trunkline.jager.carrier.metrics import OK, CarrierMetrics
 from trunkline.jager.messages.labels import KIDS_LIMIT, LabelPart, LabelRequest, LabelResponse
 from trunkline.jager.messages.parameters import PublicParameters
+from trunkline.service.metrics import Metrics
 
 LABEL_SIZE = 64
 LEAD_S = 600
@@ -70,6 +72,7 @@ class LabelSchedule:
         interval_s: Time from one request to the next.
         send: Sends an encoded `LabelRequest` and returns the encoded answer.
         clock: Unix time.
+        metrics: What is counted, if somebody looks at it.
     """
 
     def __init__(
@@ -80,15 +83,33 @@ class LabelSchedule:
         interval_s: float,
         send: Callable[[bytes], bytes],
         clock: Callable[[], float],
+        metrics: CarrierMetrics | None = None,
     ) -> None:
         self._parameters = parameters
         self._batch = batch
         self._interval_s = interval_s
         self._send = send
         self._clock = clock
+        self._metrics = metrics or CarrierMetrics(Metrics())
+        self._failures = 0
         self._lock = threading.Lock()
         self._clients: dict[bytes, LabelClient] = {}
         self._waiting: dict[tuple[bytes, bool], deque[_Slot]] = defaultdict(deque)
+
+    @property
+    def waiting(self) -> int:
+        """Inputs that wait for a slot."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
+
+    def check(self) -> None:
+        """Check that the label authority answers.
+
+        Raises:
+            UnavailableError: The last request failed.
+        """
+        if self._failures:
+            raise UnavailableError("the last label request failed; the log says why")
 
     def live_kid(self, epoch: int) -> bytes:
         """The key id for calls of an epoch.
@@ -128,15 +149,19 @@ class LabelSchedule:
     def run(self, stop: threading.Event) -> None:
         """Send a request every interval until `stop` is set; after failures, less often for a while."""
         due = time.monotonic()
-        failures = 0
         while not stop.wait(max(0.0, due - time.monotonic())):
+            self._metrics.label_lateness.observe(time.monotonic() - due)
             try:
                 self.send_one()
-                failures = 0
+                self._failures = 0
+                self._metrics.label_requests.labels(OK).inc()
             except TrunklineError as error:
-                failures += 1
-                _logger.warning("label request failed", code=error.code, reason=str(error), failures=failures)
-            pause = self._interval_s if not failures else self._backoff(failures)
+                self._failures += 1
+                self._metrics.label_requests.labels(error.code).inc()
+                _logger.warning(
+                    "label request failed", code=error.code, reason=str(error), failures=self._failures
+                )
+            pause = self._interval_s if not self._failures else self._backoff(self._failures)
             # A request that took longer than the interval delays the next ones instead of bunching them.
             due = max(due + pause, time.monotonic())
         self._fail_all(UnavailableError("the agent is stopping; ask again when it runs"))
@@ -151,13 +176,22 @@ class LabelSchedule:
         if not slots:
             return
         try:
-            self._exchange(slots)
+            with self._metrics.label_seconds.time():
+                self._exchange(slots)
         except (UnavailableError, QuotaError) as error:
             self._put_back(slots, error)
             raise
         except TrunklineError as error:
             _fail([slot for taken in slots.values() for slot in taken], error)
             raise
+        self._count(slots)
+
+    def _count(self, slots: Mapping[bytes, list[_Slot]]) -> None:
+        real = [slot for taken in slots.values() for slot in taken]
+        traces = sum(slot.job.trace for slot in real)
+        self._metrics.slots(
+            trace=traces, contribution=len(real) - traces, padding=len(slots) * self._batch - len(real)
+        )
 
     def _exchange(self, slots: Mapping[bytes, list[_Slot]]) -> None:
         blindings: dict[bytes, tuple[Blinding, bytes]] = {}

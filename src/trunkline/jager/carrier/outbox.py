@@ -113,7 +113,10 @@ class Outbox:
         with self._reading() as connection:
             # By number, as batches are sealed in that order: a minimum would read all of them.
             first_batch = select(BATCHES.c.sealed_at).order_by(BATCHES.c.number).limit(1)
-            since = [connection.scalar(select(func.min(POOL.c.due_at))), connection.scalar(first_batch)]
+            since: list[float | None] = [
+                connection.scalar(select(func.min(POOL.c.due_at))),
+                connection.scalar(first_batch),
+            ]
         return max([0.0, *(now - at for at in since if at is not None)])
 
     def states(self) -> dict[str, bytes]:
