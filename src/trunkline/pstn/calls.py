@@ -12,7 +12,7 @@ from trunkline.pstn.routes import Routes
 from trunkline.pstn.subscribers import Subscribers
 from trunkline.pstn.timing import DiurnalProfile, ringing_times, setup_delays, talking_times
 
-CHUNK = 100_000
+CHUNK = 50_000
 """Calls generated at once."""
 
 NO_CAMPAIGN = -1
@@ -136,14 +136,16 @@ class CallModel:
         """Draws campaign, first carrier, caller ID and called subscriber of each call."""
         people = self._subscribers
         pairs = people.edges[generator.integers(0, len(people.edges), count)]
-        turned = generator.random(count) < 0.5  # noqa: PLR2004 - both directions alike
+        turned = generator.random(count) < 0.5
         calling = np.where(turned, pairs[:, 1], pairs[:, 0])
         called = np.where(turned, pairs[:, 0], pairs[:, 1]).astype(np.int64)
         from_carrier = people.carriers[calling]
         callers = np.where(generator.random(count) < _WITHHELD_SHARE, WITHHELD, people.numbers[calling])
         campaigns = np.full(count, NO_CAMPAIGN, dtype=np.int32)
         share = self._parameters.robocalls
-        before, after = (min(int(end * share), self._parameters.robocall_count) for end in (first, first + count))
+        before, after = (
+            min(int(end * share), self._parameters.robocall_count) for end in (first, first + count)
+        )
         if first + count == self._parameters.calls:
             after = self._parameters.robocall_count
         robocalls = np.sort(generator.permutation(count)[: after - before])

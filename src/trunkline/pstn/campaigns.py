@@ -109,7 +109,7 @@ def make_campaigns(
         carriers=generator.choice(entries, count).astype(np.int32),
         spoofing=generator.integers(0, len(Spoofing), count).astype(np.int8),
         fixed=subscribers.numbers[generator.integers(0, len(subscribers.numbers), count)],
-        sequential=generator.random(count) < 0.5,  # noqa: PLR2004 - even odds
+        sequential=generator.random(count) < 0.5,
         first=generator.integers(0, len(subscribers.numbers), count),
         lanes=lanes,
         begins=begins,

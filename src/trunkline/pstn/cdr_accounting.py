@@ -2,7 +2,17 @@
 
 import polars as pl
 
-from trunkline.pstn.cdr_text import Form, Lines, by_outcome, identifier, line, milliseconds, rows, seconds, stamp
+from trunkline.pstn.cdr_text import (
+    Form,
+    Lines,
+    by_outcome,
+    identifier,
+    line,
+    milliseconds,
+    rows,
+    seconds,
+    stamp,
+)
 
 _CODES = ("200", "486", "487", "503")
 _REASONS = ("OK", "Busy Here", "Request Terminated", "Service Unavailable")

@@ -2,7 +2,17 @@
 
 import polars as pl
 
-from trunkline.pstn.cdr_text import Form, Lines, by_outcome, identifier, lasted_seconds, line, rows, seconds, stamp
+from trunkline.pstn.cdr_text import (
+    Form,
+    Lines,
+    by_outcome,
+    identifier,
+    lasted_seconds,
+    line,
+    rows,
+    seconds,
+    stamp,
+)
 
 _DISPOSITIONS = ("ANSWERED", "BUSY", "NO ANSWER", "CONGESTION")
 _CUSTOM_COLUMNS = (
@@ -37,8 +47,24 @@ def _master(frame: pl.DataFrame) -> Lines:
 def _micro(frame: pl.DataFrame) -> Lines:
     tab = "\t"
     text = line(
-        *(seconds("arrival", 6), tab, seconds("answer", 6).fill_null("0.000000"), tab, seconds("end", 6), tab),
-        *(pl.col("caller"), tab, pl.col("called"), tab, _channel("before", 0), tab, _channel("after", 1), tab),
+        *(
+            seconds("arrival", 6),
+            tab,
+            seconds("answer", 6).fill_null("0.000000"),
+            tab,
+            seconds("end", 6),
+            tab,
+        ),
+        *(
+            pl.col("caller"),
+            tab,
+            pl.col("called"),
+            tab,
+            _channel("before", 0),
+            tab,
+            _channel("after", 1),
+            tab,
+        ),
         *(by_outcome(*_DISPOSITIONS), tab, _unique(), tab, _unique(), tab, identifier(1), tab),
     )
     return [rows(frame, "end", text)]

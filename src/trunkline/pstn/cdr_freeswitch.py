@@ -18,7 +18,13 @@ def _channel(number: str, peer: str) -> pl.Expr:
 def _csv(frame: pl.DataFrame) -> Lines:
     text = line(
         *('"","', pl.col("caller"), '","', pl.col("called"), '","public","', pl.col("caller"), '","'),
-        *(_channel("caller", "before"), '","', _channel("sent", "after"), '","bridge","","', stamp("arrival")),
+        *(
+            _channel("caller", "before"),
+            '","',
+            _channel("sent", "after"),
+            '","bridge","","',
+            stamp("arrival"),
+        ),
         *('","', stamp("answer").fill_null(""), '","', stamp("end"), '","', lasted_seconds("arrival"), '","'),
         *(lasted_seconds("answer"), '","', by_outcome(*_CAUSES), '","DEFAULT","', _uuid(), '",""'),
     )

@@ -19,10 +19,18 @@ def _separated(delimiter: str, columns: int, texts: dict[int, pl.Expr | str]) ->
 
 def _sansay(frame: pl.DataFrame) -> Lines:
     columns: dict[int, pl.Expr | str] = {
-        **{1: identifier(), 3: "R", 5: identifier(), 7: stamp("arrival", _SANSAY_TIME)},
-        **{8: stamp("answer", _SANSAY_TIME).fill_null(""), 9: stamp("end", _SANSAY_TIME)},
-        **{14: pl.col("before"), 16: pl.col("caller"), 18: pl.col("called"), 33: pl.col("after")},
-        **{37: pl.col("sent"), 53: lasted_seconds("answer")},
+        1: identifier(),
+        3: "R",
+        5: identifier(),
+        7: stamp("arrival", _SANSAY_TIME),
+        8: stamp("answer", _SANSAY_TIME).fill_null(""),
+        9: stamp("end", _SANSAY_TIME),
+        14: pl.col("before"),
+        16: pl.col("caller"),
+        18: pl.col("called"),
+        33: pl.col("after"),
+        37: pl.col("sent"),
+        53: lasted_seconds("answer"),
     }
     return [rows(frame, "end", _separated(";", 53, columns))]
 
@@ -34,8 +42,15 @@ def _oracle(frame: pl.DataFrame) -> Lines:
         )
 
     columns: dict[int, pl.Expr | str] = {
-        **{1: "2", 4: identifier(), 10: pl.col("caller"), 11: pl.col("called"), 14: time("arrival")},
-        **{15: time("answer").fill_null(""), 16: time("end"), 22: pl.col("after"), 23: pl.col("before")},
+        1: "2",
+        4: identifier(),
+        10: pl.col("caller"),
+        11: pl.col("called"),
+        14: time("arrival"),
+        15: time("answer").fill_null(""),
+        16: time("end"),
+        22: pl.col("after"),
+        23: pl.col("before"),
     }
     return [rows(frame, "end", _separated(",", 23, columns))]
 
@@ -45,7 +60,12 @@ def _genband(frame: pl.DataFrame) -> Lines:
         return text.str.pad_end(width)
 
     text = line(
-        *(" " * 6, wide(identifier(), 30), wide(stamp("arrival"), 19), wide(stamp("answer").fill_null(""), 19)),
+        *(
+            " " * 6,
+            wide(identifier(), 30),
+            wide(stamp("arrival"), 19),
+            wide(stamp("answer").fill_null(""), 19),
+        ),
         *(wide(stamp("end"), 19), " " * 30, wide(pl.col("before"), 30), wide(pl.col("caller"), 20), " " * 60),
         *(wide(pl.col("after"), 30), wide(pl.col("called"), 20), " " * 347),
     )

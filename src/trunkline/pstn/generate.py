@@ -100,7 +100,20 @@ class Network:
         )
 
 
-def generate(folder: Path, parameters: Parameters, step: Step = _silent) -> Progress:
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a run did.
+
+    Attributes:
+        progress: What is in the folder now.
+        new_records: How many of its records this run wrote.
+    """
+
+    progress: Progress
+    new_records: int
+
+
+def generate(folder: Path, parameters: Parameters, step: Step = _silent) -> Generated:
     """Generates a network, or goes on with one.
 
     Args:
@@ -109,7 +122,7 @@ def generate(folder: Path, parameters: Parameters, step: Step = _silent) -> Prog
         step: Told how far it is.
 
     Returns:
-        What was generated; nothing is done if that is there already.
+        What is there now; a network that is finished is left as it is.
 
     Raises:
         InputError: The parameters describe no network, or the folder holds something else.
@@ -118,10 +131,10 @@ def generate(folder: Path, parameters: Parameters, step: Step = _silent) -> Prog
     refuse_foreign(folder)
     with lock_directory(folder):
         output = Output(folder, parameters.to_json())
-        progress = output.progress
-        if not progress.finished:
+        before = output.progress.records
+        if not output.progress.finished:
             _go_on(output, parameters, step)
-        return progress
+        return Generated(output.progress, output.progress.records - before)
 
 
 def _go_on(output: Output, parameters: Parameters, step: Step) -> None:
@@ -142,6 +155,8 @@ def _go_on(output: Output, parameters: Parameters, step: Step) -> None:
             )
             progress.facts = _facts(network)
             output.note()
+        if progress.calls < parameters.calls:
+            network.routes.prepare(np.arange(parameters.carriers, dtype=np.int32))
         for part in _parts(network, progress.calls):
             _append(output, network, part)
             step(progress.calls, parameters.calls)
@@ -181,7 +196,6 @@ def _facts(network: Network) -> dict[str, Any]:
 def _parts(network: Network, done: int) -> Iterator[_Part]:
     """Makes the parts from a call on, the next ones while one is written."""
     total = network.parameters.calls
-    network.routes.prepare(np.arange(network.carrier_graph.size, dtype=np.int32))
     waiting: list[Future[_Part]] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for first in range(done, total, CHUNK):

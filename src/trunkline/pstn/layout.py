@@ -1,4 +1,4 @@
-"""The files that describe a generated network: its carriers, their connections, and how to read their records.
+"""The files that describe a generated network: carriers, connections, and how to read the records.
 
 A carrier's folder has its call records and `sources.toml`, which its agent reads as it stands. Where all
 switches are of kinds that a lab's description knows, `carriers.toml` makes the folder a lab.
@@ -130,7 +130,9 @@ def lie_name(kind: int) -> str:
 def _agreements(network: CarrierNetwork, switches: Switches) -> str:
     names = switches.names
     pairs = zip(network.edges.tolist(), network.costs.tolist(), strict=True)
-    return _csv(("carrier", "other", "amount"), ((names[one], names[other], cost) for (one, other), cost in pairs))
+    return _csv(
+        ("carrier", "other", "amount"), ((names[one], names[other], cost) for (one, other), cost in pairs)
+    )
 
 
 def _csv(columns: tuple[str, ...], rows: Any) -> str:

@@ -38,7 +38,7 @@ AREA_CODES = np.array(
 )
 # Exchanges begin with 2 to 9 and are no service codes (211, 311, ...); 555 is for directory and fiction.
 _EXCHANGES = np.array(
-    [code for code in range(200, 1000) if code % 100 != 11 and code != 555],  # noqa: PLR2004
+    [code for code in range(200, 1000) if code % 100 != 11 and code != 555],
     dtype=np.int64,
 )
 _BLOCKS = len(AREA_CODES) * len(_EXCHANGES) * _BLOCKS_AN_EXCHANGE
@@ -69,7 +69,9 @@ def give_out(counts: NDArray[np.int64], generator: np.random.Generator) -> NDArr
     shift = generator.integers(0, BLOCK_SIZE, total)
     places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     mine = np.repeat(np.cumsum(blocks) - blocks, counts) + places // _FILL
-    return first_numbers[mine] + (places % _FILL * spread[mine] + shift[mine]) % BLOCK_SIZE
+    lines = (places % _FILL * spread[mine] + shift[mine]) % BLOCK_SIZE
+    numbers: NDArray[np.int64] = first_numbers[mine] + lines
+    return numbers
 
 
 def any_numbers(count: int, generator: np.random.Generator) -> NDArray[np.int64]:

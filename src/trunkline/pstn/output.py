@@ -53,10 +53,11 @@ def refuse_foreign(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file: name a folder")
-    if folder.exists() and not (folder / NOTE_FILE).exists():
-        # Hidden files are locks and half-written notes.
-        if any(not one.name.startswith(".") for one in folder.iterdir()):
-            raise InputError(f"{folder} is not empty and holds no generated network: name another folder")
+    if not folder.exists() or (folder / NOTE_FILE).exists():
+        return
+    # Hidden files are locks and half-written notes.
+    if any(not one.name.startswith(".") for one in folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no generated network: name another folder")
 
 
 class Output:

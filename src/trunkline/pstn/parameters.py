@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from trunkline.errors import InputError
-from trunkline.pstn.carriers import MAX_CARRIERS
 
 MAX_SUBSCRIBERS = 20_000_000
 MAX_CALLS = 1_000_000_000
@@ -96,6 +95,9 @@ class Parameters:
             raise InputError("the start is not a date and time such as 2026-03-02T00:00:00Z") from error
 
     def _check_sizes(self) -> None:
+        # Not above: that module needs packages that only the network model needs, this one none.
+        from trunkline.pstn.carriers import MAX_CARRIERS
+
         if not 1 <= self.m < MAX_CARRIERS:
             raise InputError(f"a new carrier makes 1 to {MAX_CARRIERS - 1} connections")
         if not self.m + 1 <= self.carriers <= MAX_CARRIERS:

@@ -101,7 +101,9 @@ def write_records(
         parameters: What the run is generated from.
     """
     generator = np.random.default_rng([parameters.seed, _STREAM, calls.first])
-    claims, untruths = _with_lies(_true_claims(calls, carriers), calls, carriers, connections, parameters, generator)
+    claims, untruths = _with_lies(
+        _true_claims(calls, carriers), calls, carriers, connections, parameters, generator
+    )
     claims = claims.only(carriers.participates[claims.carriers])
     # A carrier that writes no records tells no lies either.
     heard = carriers.participates[untruths.carriers]
@@ -169,7 +171,13 @@ def _with_lies(
     contradicted = kinds == Lie.CONTRADICTED
     contradicted &= (other_before != true.before) | (other_after != true.after)
     second = _Claim(
-        true.calls, true.carriers, other_before, other_after, true.callers, true.arrival_us, true.marks + PLACES
+        true.calls,
+        true.carriers,
+        other_before,
+        other_after,
+        true.callers,
+        true.arrival_us,
+        true.marks + PLACES,
     ).only(contradicted)
     invented = _inventions(true.carriers[kinds == Lie.INVENTED], calls, connections, generator)
     untruths = Untruths(
@@ -202,7 +210,11 @@ def _inventions(
         calls.arrival_us[calls.offsets[which]] + 1_000 * generator.integers(1, 1_000, len(which)),
         np.full(len(which), 2 * PLACES - 1),
     )
-    size = int(calls.hops.max()) + 1 if len(inventors) == 0 else max(int(calls.hops.max()), int(inventors.max())) + 1
+    size = (
+        int(calls.hops.max()) + 1
+        if len(inventors) == 0
+        else max(int(calls.hops.max()), int(inventors.max())) + 1
+    )
     keys = claims.calls * size + claims.carriers
     new = ~np.isin(keys, calls.of_hop * size + calls.hops)
     first = np.zeros(len(keys), dtype=np.bool_)

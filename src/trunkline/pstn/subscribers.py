@@ -103,9 +103,7 @@ def _seats(shares: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     return seats + 1
 
 
-def _separate(
-    carriers: NDArray[np.int32], edges: NDArray[np.int32], generator: np.random.Generator
-) -> None:
+def _separate(carriers: NDArray[np.int32], edges: NDArray[np.int32], generator: np.random.Generator) -> None:
     """Lets subscribers who share a carrier with a neighbour exchange carriers with random others."""
     neighbours = _Neighbours(edges, len(carriers))
     for _ in range(_ROUNDS):

@@ -77,7 +77,11 @@ class Switches:
         self.names = [f"c{number:05}" for number in range(count)]
         # In the order of codes: the campaigns from the last to the first, subscribers, carriers from 0 on.
         campaigns = range(len(entries) - 1, -1, -1)
-        self._trunks = [*map(customer, campaigns), _SUBSCRIBERS_TRUNK, *(f"{name}-trunk" for name in self.names)]
+        self._trunks = [
+            *map(customer, campaigns),
+            _SUBSCRIBERS_TRUNK,
+            *(f"{name}-trunk" for name in self.names),
+        ]
         self._addresses = [
             *map(_customer_address, campaigns),
             _SUBSCRIBERS_ADDRESS,
@@ -87,7 +91,7 @@ class Switches:
 
     def form(self, carrier: int) -> Form:
         """The carrier's CDR format."""
-        return FORMS[self._forms[carrier]]
+        return FORMS[int(self._forms[carrier])]
 
     def style(self, carrier: int) -> int:
         """Which of `STYLES` the carrier writes numbers in."""
@@ -95,7 +99,7 @@ class Switches:
 
     def zone(self, carrier: int) -> str:
         """The zone of the times that the carrier writes."""
-        return ZONES[self._zones[carrier]]
+        return ZONES[int(self._zones[carrier])]
 
     def peer(self, carrier: int, side: int) -> str:
         """What the carrier calls a neighbour or an access line."""
@@ -194,7 +198,9 @@ def _numbers(numbers: NDArray[np.int64], styles: NDArray[np.int8]) -> pl.Series:
     """Writes numbers in the switches' number plans."""
     shortened = numbers - np.where(styles == _NATIONAL, _COUNTRY_CODE, 0)
     frame = pl.DataFrame({"digits": shortened, "plus": styles == _PLUS, "withheld": numbers == WITHHELD})
-    text = pl.concat_str(pl.when("plus").then(pl.lit("+")).otherwise(pl.lit("")), pl.col("digits").cast(pl.String))
+    text = pl.concat_str(
+        pl.when("plus").then(pl.lit("+")).otherwise(pl.lit("")), pl.col("digits").cast(pl.String)
+    )
     return frame.select(
         text=pl.when("withheld").then(pl.lit("anonymous")).otherwise(text),
     )["text"]

@@ -1,6 +1,6 @@
 """Times of the model: when calls begin, how long they set up, ring and last, and what clocks make of it.
 
-All times are whole milliseconds, in microseconds since 1970: no CDR format then rounds what another one keeps.
+All times are whole milliseconds, in microseconds since 1970, so that few CDR formats round them.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ _DAY = 24 * _HOUR
 
 # Calls by hour of the day in the country's middle, five hours behind UTC: our own guess of a usual day.
 _PROFILE = np.array(
-    [4, 2, 1, 1, 2, 6, 18, 42, 74, 95, 100, 97, 90, 92, 94, 95, 96, 92, 80, 66, 52, 36, 20, 9], dtype=np.float64
+    [4, 2, 1, 1, 2, 6, 18, 42, 74, 95, 100, 97, 90, 92, 94, 95, 96, 92, 80, 66, 52, 36, 20, 9],
+    dtype=np.float64,
 )
 _HOURS_BEHIND_UTC = 5
 

@@ -24,7 +24,9 @@ def truth_lines(calls: Calls, names: list[str]) -> str:
         calls: The calls.
         names: The carriers' names.
     """
-    hops = pl.DataFrame({"call": calls.of_hop, "at": pl.Series(names).gather(calls.hops), "time": calls.arrival_us})
+    hops = pl.DataFrame(
+        {"call": calls.of_hop, "at": pl.Series(names).gather(calls.hops), "time": calls.arrival_us}
+    )
     routes = hops.group_by("call", maintain_order=True).agg(
         path=pl.col("at").str.join(">"), start=_iso("time").str.join(">")
     )
@@ -44,7 +46,17 @@ def truth_lines(calls: Calls, names: list[str]) -> str:
     ).hstack(routes.select("path", "start"))
     text = line(
         *(_call_id(), ",", pl.when("robocall").then(pl.lit("campaign")).otherwise(pl.lit("normal")), ","),
-        *(pl.col("customer"), ",", pl.col("src"), ",", pl.col("dst"), ",", pl.col("path"), ",", pl.col("start")),
+        *(
+            pl.col("customer"),
+            ",",
+            pl.col("src"),
+            ",",
+            pl.col("dst"),
+            ",",
+            pl.col("path"),
+            ",",
+            pl.col("start"),
+        ),
         *(",", pl.when(pl.col("answer") != 0).then(_iso("answer")).otherwise(pl.lit("")), ",", _iso("end")),
         *(",", by_outcome(*map(str, SIP_CODES)), ",", by_outcome(*OUTCOME_NAMES)),
     )
