@@ -1,54 +1,42 @@
 """Taking records: several contributions are verified and written together, each gets its own receipt.
 
-One thread does it all, so that nothing can come between looking up a record and storing it. It waits a
-moment for more contributions, because a batch of signatures is verified far faster than single ones, and
-one synchronised write serves everybody in it.
+One thread verifies, and while the next batch is verified another one writes what was found good: looking up
+a record and storing it are done by that one alone, so that nothing can come between. Verification waits a
+moment for more contributions, because a batch of signatures is verified far faster than single ones, and one
+synchronised write serves everybody in it.
 """
 
+import contextlib
+import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
 from trunkline.crypto.ed25519 import SigningKey
-from trunkline.crypto.record import record_ids
 from trunkline.errors import StorageError, TrunklineError, UnavailableError
-from trunkline.jager.messages.contribution import Contribution, Receipt, Rejection, RejectReason
+from trunkline.jager.messages.contribution import Contribution, Receipt, Rejection
 from trunkline.jager.messages.parameters import PublicParameters
-from trunkline.jager.messages.record import RECORD_ID_SIZE, Record, RecordKey
+from trunkline.jager.messages.record import Record, RecordKey
 from trunkline.jager.record_store.acceptance import Acceptance
-from trunkline.jager.record_store.engine import Candidate, RecordEngine, StoredRecord, key_parts, record_key
+from trunkline.jager.record_store.engine import RecordEngine, StoredRecord, key_parts, record_key
 from trunkline.jager.record_store.metrics import StoreMetrics
 from trunkline.jager.record_store.retention import SECONDS_A_DAY
+from trunkline.jager.record_store.verification import VERSION, Judged, RecordVerifier, Verification
 from trunkline.service.clock import Clock
 from trunkline.service.metrics import Metrics
 
-BATCH_RECORDS = 1000
+BATCH_RECORDS = 4096
 MAX_WAITING_RECORDS = 16_384
 
 _COLLECT_S = 0.005
 _HOUR_S = 3600
-_VERSION = b"\x01\x01"
-# A scalar that is too large is the one way in which a record of the right length can be malformed.
-_REASONS = {reason.name.lower(): reason for reason in RejectReason} | {"scalar": RejectReason.MALFORMED}
 
 _logger = structlog.get_logger(__name__)
-
-
-class RecordVerifier(Protocol):
-    """Verifies the group signatures of records of one set of parameters, many at once."""
-
-    def verify_records(self, records: bytes, period: int) -> Sequence[tuple[int, str]]:
-        """Return the indices of the bad ones among the joined records, each with the reason."""
-        ...
-
-
-_Group = tuple[PublicParameters, list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +46,7 @@ class _Waiting:
 
 
 class Ingest:
-    """The one writer of records. `start` it before the first `submit`, `close` it before the engine."""
+    """The one taker of records. `start` it before the first `submit`, `close` it before the engine."""
 
     def __init__(
         self,
@@ -84,8 +72,7 @@ class Ingest:
         """
         self._engine = engine
         self._acceptance = acceptance
-        self._verifier_of = verifier_of
-        self._verifiers: dict[bytes, RecordVerifier] = {}
+        self._verification = Verification(acceptance, verifier_of)
         self._store_id = store_id
         self._key = key
         self._clock = clock
@@ -94,7 +81,12 @@ class Ingest:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_records = 0
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name="ingest")
+        # One batch waits while one is written; verification does not run further ahead.
+        self._verified: queue.Queue[tuple[list[_Waiting], Judged] | None] = queue.Queue(maxsize=1)
+        self._threads = (
+            threading.Thread(target=self._verify, name="ingest-verify"),
+            threading.Thread(target=self._write, name="ingest-write"),
+        )
 
     @property
     def waiting_records(self) -> int:
@@ -112,12 +104,13 @@ class Ingest:
         Raises:
             StorageError: They are not.
         """
-        if not self._thread.is_alive():
-            raise StorageError("the thread that takes records has ended; restart the record store")
+        if not all(thread.is_alive() for thread in self._threads):
+            raise StorageError("a thread that takes records has ended; restart the record store")
 
     def start(self) -> None:
-        """Start the writing thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, contribution: Contribution) -> "Future[Receipt]":
         """Hand in a contribution; the future gives its receipt, once everything good in it is durable.
@@ -141,24 +134,38 @@ class Ingest:
         with self._arrived:
             self._closing = True
             self._arrived.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
 
-    def _run(self) -> None:
+    def _verify(self) -> None:
         while batch := self._collect():
-            try:
-                receipts = self.accept([waiting.contribution for waiting in batch])
-            except TrunklineError as error:
-                _logger.warning("contributions not stored", code=error.code, reason=str(error))
-                self._fail(batch, error)
-            except BaseException:
-                # A panic of the core is no `Exception`; without this thread all contributors would wait.
-                _logger.exception("contributions not stored")
-                self._fail(batch, StorageError("the record store failed; nothing was acknowledged"))
-            else:
+            with self._answering(batch):
+                judged = self._judge([waiting.contribution for waiting in batch])
+                self._verified.put((batch, judged))
+        self._verified.put(None)
+
+    def _write(self) -> None:
+        while (verified := self._verified.get()) is not None:
+            batch, judged = verified
+            with self._answering(batch):
+                receipts = self._acknowledge(judged)
                 for waiting, receipt in zip(batch, receipts, strict=True):
                     if waiting.answer.set_running_or_notify_cancel():
                         waiting.answer.set_result(receipt)
+
+    @contextlib.contextmanager
+    def _answering(self, batch: Sequence[_Waiting]) -> Iterator[None]:
+        """Tell all contributors of a batch that it failed, if it does."""
+        try:
+            yield
+        except TrunklineError as error:
+            _logger.warning("contributions not stored", code=error.code, reason=str(error))
+            self._fail(batch, error)
+        except BaseException:
+            # A panic of the core is no `Exception`; without this thread all contributors would wait.
+            _logger.exception("contributions not stored")
+            self._fail(batch, StorageError("the record store failed; nothing was acknowledged"))
 
     def _collect(self) -> list[_Waiting]:
         """Wait for contributions and return some; none when the store is stopping and none are left."""
@@ -193,108 +200,64 @@ class Ingest:
         Raises:
             StorageError: Nothing was stored for certain.
         """
-        now = self._clock()
-        records = [record for contribution in contributions for record in contribution]
-        views, rejected, groups = self._sort_out(records, now)  # 1
-        candidates: dict[int, Candidate] = {}
-        for (params_hash, period), (parameters, positions) in groups.items():
-            verifier = self._verifier(params_hash, parameters)
-            with self._metrics.verification_seconds.time():
-                joined = b"".join(records[position] for position in positions)
-                bad = verifier.verify_records(joined, period)  # 2
-            for index, reason in bad:
-                rejected[positions[index]] = _REASONS[reason]
-            first_day = period * parameters.period_s // SECONDS_A_DAY - 1
-            good = [position for position in positions if position not in rejected]
-            ids = record_ids(params_hash, parameters.gpk_id, b"".join(records[position] for position in good))
-            for number, position in enumerate(good):
-                record_id = ids[number * RECORD_ID_SIZE : (number + 1) * RECORD_ID_SIZE]
-                candidates[position] = Candidate(views[position].idx, record_id, first_day)
+        return self._acknowledge(self._judge(contributions))
+
+    def _judge(self, contributions: Sequence[Contribution]) -> Judged:
+        with self._metrics.verification_seconds.time():
+            return self._verification.judge(contributions, self._clock())  # 1 and 2
+
+    def _acknowledge(self, judged: Judged) -> list[Receipt]:
         with self._metrics.storing_seconds.time():
-            keys = self._store(records, candidates, now)  # 3
-        self._metrics.batch_records.observe(len(records))
-        self._metrics.rejected(rejected.values())
-        return self._receipts(contributions, keys, rejected, now)  # 4
+            keys = self._store(judged)  # 3
+        self._metrics.batch_records.observe(len(judged.records))
+        self._metrics.rejected(judged.rejected.values())
+        return self._receipts(judged, keys)  # 4
 
-    def _sort_out(
-        self, records: Sequence[bytes], now: float
-    ) -> tuple[dict[int, Record], dict[int, RejectReason], dict[tuple[bytes, int], _Group]]:
-        views: dict[int, Record] = {}
-        rejected: dict[int, RejectReason] = {}
-        groups: dict[tuple[bytes, int], _Group] = {}
-        for position, record in enumerate(records):
-            if record[:2] != _VERSION:
-                rejected[position] = RejectReason.VERSION
-                continue
-            view = views[position] = Record(record)
-            parameters = self._acceptance.by_reference(view.params_ref, now)
-            if parameters is None:
-                rejected[position] = RejectReason.PARAMS
-            elif view.period not in parameters.accepted_periods(now):
-                rejected[position] = RejectReason.PERIOD
-            else:
-                _, positions = groups.setdefault((parameters.hash, view.period), (parameters, []))
-                positions.append(position)
-        return views, rejected, groups
-
-    def _store(
-        self, records: Sequence[bytes], candidates: dict[int, Candidate], now: float
-    ) -> dict[int, bytes]:
-        hour = int(now) // _HOUR_S
-        today = int(now) // SECONDS_A_DAY
-        distinct = {(one.idx, one.record_id): position for position, one in candidates.items()}
-        ordered = [candidates[position] for position in distinct.values()]
-        days = self._engine.days_of(ordered, today)
+    def _store(self, judged: Judged) -> dict[int, bytes]:
+        hour = int(judged.now) // _HOUR_S
+        today = int(judged.now) // SECONDS_A_DAY
+        positions = {(one.idx, one.record_id): position for position, one in judged.good.items()}
+        candidates = [judged.good[position] for position in positions.values()]
+        days = self._engine.days_of(candidates, today)
         keys: dict[tuple[bytes, bytes], bytes] = {}
         new: list[StoredRecord] = []
-        for candidate, day, position in zip(ordered, days, distinct.values(), strict=True):
-            key = record_key(candidate.idx, today if day is None else day, candidate.record_id)
-            keys[candidate.idx, candidate.record_id] = key
+        for (name, position), day in zip(positions.items(), days, strict=True):
+            key = keys[name] = record_key(name[0], today if day is None else day, name[1])
             if day is None:
-                new.append(StoredRecord(key, hour, records[position]))
+                new.append(StoredRecord(key, hour, judged.records[position]))
         if new:
             self._engine.put_batch(new)
-        self._metrics.taken(new=len(new), repeated=len(candidates) - len(new))
-        return {position: keys[one.idx, one.record_id] for position, one in candidates.items()}
+        self._metrics.taken(new=len(new), repeated=len(judged.good) - len(new))
+        return {position: keys[one.idx, one.record_id] for position, one in judged.good.items()}
 
-    def _receipts(
-        self,
-        contributions: Sequence[Contribution],
-        keys: dict[int, bytes],
-        rejected: dict[int, RejectReason],
-        now: float,
-    ) -> list[Receipt]:
+    def _receipts(self, judged: Judged, keys: dict[int, bytes]) -> list[Receipt]:
         receipts = []
         start = 0
-        for contribution in contributions:
+        for contribution in judged.contributions:
             positions = range(start, start + contribution.count)
             start += contribution.count
             receipt = Receipt(
-                params_hash=self._named_by(contribution, now).hash,
+                params_hash=self._named_by(judged.records[positions.start], judged.now).hash,
                 store_id=self._store_id,
-                hour=int(now) // _HOUR_S,
+                hour=int(judged.now) // _HOUR_S,
                 keys=tuple(
                     RecordKey(*key_parts(key))
                     for key in sorted(keys[position] for position in positions if position in keys)
                 ),
                 rejected=tuple(
-                    Rejection(position - positions.start, rejected[position])
+                    Rejection(position - positions.start, judged.rejected[position])
                     for position in positions
-                    if position in rejected
+                    if position in judged.rejected
                 ),
             )
             receipts.append(receipt.sign(self._key))
         return receipts
 
-    def _named_by(self, contribution: Contribution, now: float) -> PublicParameters:
+    def _named_by(self, first: bytes, now: float) -> PublicParameters:
         """The parameters of a receipt: the contributor may not have the newest ones yet."""
-        first = next(iter(contribution))
         named = (
-            self._acceptance.by_reference(Record(first).params_ref, now) if first[:2] == _VERSION else None
+            self._acceptance.by_reference(Record(first).params_ref, now)
+            if first.startswith(VERSION)
+            else None
         )
         return named or self._acceptance.newest
-
-    def _verifier(self, params_hash: bytes, parameters: PublicParameters) -> RecordVerifier:
-        if params_hash not in self._verifiers:
-            self._verifiers[params_hash] = self._verifier_of(parameters)
-        return self._verifiers[params_hash]

@@ -222,12 +222,12 @@ def test_contributions_that_arrive_during_a_batch_are_verified_together(lab, mak
     ingest = make_ingest(verifier, start=True)
     first = ingest.submit(Contribution(plain(lab, 1)[0]))
     assert verifier.asked.wait(30)
-    rest = [ingest.submit(Contribution(b"".join(plain(lab, 400)))) for _ in range(4)]
+    rest = [ingest.submit(Contribution(b"".join(plain(lab, 400)))) for _ in range(12)]
     gate.set()
     assert len(first.result(30).keys) == 1
-    assert [len(future.result(30).keys) for future in rest] == [400] * 4
-    # As many whole contributions as it takes to reach a thousand records, then the rest.
-    assert [count for count, _ in verifier.calls] == [1, 1200, 400]
+    assert [len(future.result(30).keys) for future in rest] == [400] * 12
+    # As many whole contributions as it takes to reach 4,096 records, then the rest.
+    assert [count for count, _ in verifier.calls] == [1, 4400, 400]
 
 
 def test_too_much_waiting_is_refused_and_what_waits_is_still_served(lab, make_ingest):
