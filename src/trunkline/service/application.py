@@ -112,10 +112,19 @@ async def read_body(request: Request, media_type: str) -> bytes:
         DecodingError: The body has another media type.
         TooLargeError: The body is larger than the application allows.
     """
+    require_media_type(request, media_type)
+    return await request.body()
+
+
+def require_media_type(request: Request, media_type: str) -> None:
+    """Check a request's media type.
+
+    Raises:
+        DecodingError: The body has another one.
+    """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise DecodingError(f"this address takes bodies of the media type {media_type}")
-    return await request.body()
 
 
 def body_of(media_type: str) -> Callable[[Request], Awaitable[bytes]]:
@@ -141,12 +150,22 @@ def authenticated(verifier: RequestVerifier) -> Callable[[Request, bytes], str]:
     """
 
     def key_id(request: Request, body: Annotated[bytes, Depends(_whole_body)]) -> str:
-        if request.scope["query_string"]:
-            raise AuthenticationError("signed requests have no query; leave it out")
-        path = request.scope.get("raw_path", request.scope["path"].encode()).decode("ascii", "replace")
-        return verifier.verify(request.method, path, request.headers, body)
+        return sender_of(verifier, request, body)
 
     return key_id
+
+
+def sender_of(verifier: RequestVerifier, request: Request, body: bytes) -> str:
+    """Return the key id of the party which signed a request; takes its time, so it is for worker threads.
+
+    Raises:
+        AuthenticationError: The signature is missing or wrong, or the request has a query, which the
+            signature does not cover.
+    """
+    if request.scope["query_string"]:
+        raise AuthenticationError("signed requests have no query; leave it out")
+    path = request.scope.get("raw_path", request.scope["path"].encode()).decode("ascii", "replace")
+    return verifier.verify(request.method, path, request.headers, body)
 
 
 async def _whole_body(request: Request) -> bytes:

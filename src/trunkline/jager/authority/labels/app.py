@@ -1,9 +1,8 @@
 """The label authority's HTTP interface."""
 
-from typing import Annotated
-
 import sqlalchemy as sa
-from fastapi import Depends, FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from prometheus_client import Histogram
 
 from trunkline.crypto.oprf import LabelKey
@@ -18,7 +17,7 @@ from trunkline.jager.messages.labels import (
     RESPONSE_LIMIT,
     LabelRequest,
 )
-from trunkline.service.application import authenticated, binary, body_of, create_application
+from trunkline.service.application import binary, create_application, require_media_type, sender_of
 from trunkline.service.clock import Clock
 from trunkline.service.database import open_database, storage_errors
 from trunkline.service.keys import load_secret
@@ -76,11 +75,14 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
             refusals=(429,),
         ),
     )
-    def evaluate(
-        sender: Annotated[str, Depends(authenticated(standing.verifier))],
-        body: Annotated[bytes, Depends(body_of(LABEL_REQUEST_TYPE))],
-    ) -> Response:
+    async def evaluate(request: Request) -> Response:
         """Evaluate blinded call details for an active member, within its quota."""
+        # One visit to a worker thread; as dependencies, signature and body would cost more than the quota.
+        return await run_in_threadpool(answer, request, await request.body())
+
+    def answer(http_request: Request, body: bytes) -> Response:
+        sender = sender_of(standing.verifier, http_request, body)
+        require_media_type(http_request, LABEL_REQUEST_TYPE)
         standing.check_in_force()
         request = LabelRequest.decode(body)
         evaluator.check(request)
