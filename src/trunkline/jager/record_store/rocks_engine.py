@@ -5,13 +5,20 @@ u32 hour | the record without its idx.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from trunkline.errors import QuotaError, TooLargeError
 from trunkline.jager.messages.record import INDEX_SIZE, RECORD_KEY_SIZE
 from trunkline.jager.record_store.engine import Candidate, GrantUse, StoredRecord, Sweep
 from trunkline.jager.record_store.rocksdb import KeyValueStore
+
+RECORDS_FOLDER = "records"
+"""The database's folder in a store's `data_dir`."""
+
+MOVED_FILE = "moved-to-cluster"
+"""A `data_dir` with this file takes no records any more."""
 
 _RECORDS = "records"
 _GRANTS = "grants"
@@ -19,25 +26,53 @@ _IDX_START = 14  # version, suite, parameters reference and period stand before 
 _IDX_END = _IDX_START + INDEX_SIZE
 _DAY_END = INDEX_SIZE + 4
 _LOOKUP_CHUNK = 1000
+_END = b"\xff" * (RECORD_KEY_SIZE + 1)
+
+
+class ServedGrant(NamedTuple):
+    """That an index was served under a grant, on a day, after so many other grants."""
+
+    idx: bytes
+    grant_id: bytes
+    day: int
+    place: int
+
+
+class UsedQuota(NamedTuple):
+    """How many labels a requester was last served on one day."""
+
+    requester_id: bytes
+    day: int
+    labels: int
 
 
 class RocksEngine:
     """`RecordEngine` on RocksDB, for one process on one machine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open or make the database in a directory.
+
+        Args:
+            path: The directory.
+            read_only: Open a database that is there and that nobody writes to; several processes may.
 
         Raises:
             StorageError: It is in use by another process, damaged, or cannot be made.
         """
-        self._store = KeyValueStore(path, {_RECORDS: INDEX_SIZE, _GRANTS: 0})
+        self._store = KeyValueStore(path, {_RECORDS: INDEX_SIZE, _GRANTS: 0}, read_only=read_only)
         self._grants_lock = threading.Lock()
 
     def days_of(self, candidates: Sequence[Candidate], today: int) -> list[int | None]:
-        """See `RecordEngine`. One look-up a day, which the filters answer without reading the disk."""
+        """See `RecordEngine`.
+
+        One step an index, which the filters answer without reading the disk, says that nearly all are new. The
+        others are looked up day by day: there may be any number of records under one index.
+        """
+        starts = [one.idx + _u32(max(one.first_day, 0)) for one in candidates]
         keys: list[bytes] = []
         owners: list[tuple[int, int]] = []
-        for position, candidate in enumerate(candidates):
+        for position in self._store.occupied(_RECORDS, starts):
+            candidate = candidates[position]
             for day in range(max(candidate.first_day, 0), today + 1):
                 keys.append(candidate.idx + _u32(day) + candidate.record_id)
                 owners.append((position, day))
@@ -51,12 +86,12 @@ class RocksEngine:
 
     def put_batch(self, records: Sequence[StoredRecord]) -> None:
         """See `RecordEngine`."""
-        self._store.write(
+        self._store.put_all(
             _RECORDS,
-            (
+            [
                 (stored.key, _u32(stored.hour) + stored.record[:_IDX_START] + stored.record[_IDX_END:])
                 for stored in records
-            ),
+            ],
         )
 
     def keys(self, indices: Sequence[bytes], first_day: int, limit: int) -> list[bytes]:
@@ -114,7 +149,7 @@ class RocksEngine:
     def sweep(self, cursor: bytes, before_day: int, limit: int) -> Sweep:
         """See `RecordEngine`. A cursor is the family's first letter and a key of it."""
         family = _GRANTS if cursor[:1] == b"g" else _RECORDS
-        chunk = self._store.scan(family, cursor[1:], b"\xff" * (RECORD_KEY_SIZE + 1), limit)
+        chunk = self._store.scan(family, cursor[1:], _END, limit)
         if family == _RECORDS:
             expired = [key for key, _ in chunk if _number(key[INDEX_SIZE:_DAY_END]) < before_day]
         else:
@@ -125,6 +160,30 @@ class RocksEngine:
         if len(chunk) == limit:
             return Sweep(cursor[:1] + chunk[-1][0] + b"\x00", len(expired))
         return Sweep(b"g" if family == _RECORDS else None, len(expired))
+
+    def page(self, start: bytes, limit: int) -> list[StoredRecord]:
+        """Return up to `limit` records in the order of their keys, from a key on."""
+        pairs = self._store.scan(_RECORDS, start, _END, limit)
+        return [_stored(key, value) for key, value in pairs]
+
+    def served_grants(self) -> Iterator[ServedGrant]:
+        """Give what is known of answered grants, index by index, the earlier grants of each first."""
+        grant_of = {value[4:]: key[1:] for key, value in self._entries(b"g")}
+        for key, value in self._entries(b"i"):
+            grant_id = grant_of.get(key[1 + INDEX_SIZE :])
+            if grant_id is not None:  # the grant and its indices expire together, but are swept one by one
+                yield ServedGrant(key[1 : 1 + INDEX_SIZE], grant_id, _number(value[:4]), _number(value[4:]))
+
+    def used_quotas(self) -> Iterator[UsedQuota]:
+        """Give what requesters have used of their quotas."""
+        for key, value in self._entries(b"q"):
+            yield UsedQuota(key[1:], _number(value[:4]), _number(value[4:]))
+
+    def _entries(self, letter: bytes) -> Iterator[tuple[bytes, bytes]]:
+        start, end = letter, bytes([letter[0] + 1])
+        while chunk := self._store.scan(_GRANTS, start, end, _LOOKUP_CHUNK):
+            yield from chunk
+            start = chunk[-1][0] + b"\x00"
 
     def check(self) -> None:
         """See `RecordEngine`."""

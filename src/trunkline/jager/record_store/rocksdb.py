@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 from rocksdict import (
+    AccessType,
     BlockBasedIndexType,
     BlockBasedOptions,
     Cache,
@@ -36,6 +37,8 @@ _WRITE_BUFFERS_TOTAL = 48 * 1024 * 1024
 _MAX_OPEN_FILES = 256
 _MAX_LOG_TOTAL = 64 * 1024 * 1024
 _BLOOM_BITS = 10
+_PAIRS_A_WRITE = 256  # about a millisecond
+_MEMTABLE_BLOOM = 0.05  # of the write buffer
 _INFO_LOG_SIZE = 1024 * 1024
 # Both kinds take RocksDB some microseconds to tell.
 _PROPERTIES = {
@@ -64,19 +67,21 @@ class KeyValueStore:
     at the first write after there is room again; reading goes on in the meantime.
     """
 
-    def __init__(self, path: Path, families: Mapping[str, int]) -> None:
+    def __init__(self, path: Path, families: Mapping[str, int], *, read_only: bool = False) -> None:
         """Open the database, making it when it is not there.
 
         Args:
             path: Its directory.
             families: The families of keys by name; for each, the length of the prefix that `keys_under`
                 looks keys up by, or 0.
+            read_only: Open one that is there, and that nobody writes to meanwhile; several processes may.
 
         Raises:
             StorageError: It is in use by another process, damaged, or cannot be made.
         """
         self._path = path
         self._families = dict(families)
+        self._read_only = read_only
         self._pid = os.getpid()
         self._gate = threading.Condition()
         self._readers = 0
@@ -85,8 +90,9 @@ class KeyValueStore:
         self._closed = False
         self._database: _Database | None = None
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._database = _Database(path, self._families)
+            if not read_only:
+                path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._database = _Database(path, self._families, read_only=read_only)
         except Exception as error:  # rocksdict raises plain Exception for every failure
             raise _storage_error("open", error) from error
 
@@ -116,6 +122,24 @@ class KeyValueStore:
                     walker.status()
             finally:
                 del walker  # a traceback would keep it, and with it the database, open
+        return found
+
+    def occupied(self, family: str, starts: Sequence[bytes]) -> list[int]:
+        """Return the positions of those starts for which `keys_under` would find a key."""
+        found: list[int] = []
+        with self._reading("read") as database:
+            prefix_size = self._families[family]
+            options = ReadOptions()
+            options.set_prefix_same_as_start(True)
+            walker = database.families[family].iter(options)
+            try:
+                for position, start in enumerate(starts):
+                    walker.seek(start)
+                    if walker.valid() and walker.key()[:prefix_size] == start[:prefix_size]:
+                        found.append(position)
+                walker.status()
+            finally:
+                del walker  # as above
         return found
 
     def scan(self, family: str, start: bytes, end: bytes, limit: int) -> list[tuple[bytes, bytes]]:
@@ -171,12 +195,38 @@ class KeyValueStore:
         """
         with self._write_lock:
             self._check_usable()
+            if self._read_only:
+                raise StorageError("the database was opened for reading only")
             if self._write_failed:
                 self._open_again()
             try:
                 with self._reading("write") as database:
                     batch = database.batch(family, puts, deletes)
                     database.root.write(batch, database.synchronised if durable else database.buffered)
+            except StorageError:
+                self._write_failed = True
+                raise
+
+    def put_all(self, family: str, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """Store pairs, however many; on return all of them survive any crash.
+
+        The library keeps the interpreter to itself while it writes, but not while it synchronises the log.
+
+        Raises:
+            StorageError: It is not certain which of them are stored; none may be acknowledged.
+        """
+        for start in range(0, len(pairs), _PAIRS_A_WRITE):
+            self.write(family, pairs[start : start + _PAIRS_A_WRITE], durable=False)
+        self._synchronise()
+
+    def _synchronise(self) -> None:
+        with self._write_lock:
+            self._check_usable()
+            if self._write_failed:
+                raise StorageError("another write failed before this one was safe; it is tried again")
+            try:
+                with self._reading("write") as database:
+                    database.root.flush_wal(sync=True)
             except StorageError:
                 self._write_failed = True
                 raise
@@ -278,11 +328,12 @@ class KeyValueStore:
 class _Database:
     """The open handles of one database. RocksDB closes only when the last of them is gone."""
 
-    def __init__(self, path: Path, families: Mapping[str, int]) -> None:
+    def __init__(self, path: Path, families: Mapping[str, int], *, read_only: bool = False) -> None:
         cache = Cache(_BLOCK_CACHE)
         # The default family is always there and stays empty.
         options = {name: _options(cache, prefix_size) for name, prefix_size in families.items()}
-        self.root = Rdict(str(path), _options(cache, 0), options)
+        access = AccessType.read_only() if read_only else AccessType.read_write()
+        self.root = Rdict(str(path), _options(cache, 0), options, access)
         self.families = {name: self.root.get_column_family(name) for name in families}
         self.handles = {name: self.root.get_column_family_handle(name) for name in families}
         self.synchronised = WriteOptions()
@@ -335,6 +386,7 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     options.set_block_based_table_factory(table)
     if prefix_size:
         # Filters then also answer, without reading the disk, that nothing is under a prefix.
+        options.set_memtable_prefix_bloom_ratio(_MEMTABLE_BLOOM)
         options.set_prefix_extractor(SliceTransform.create_fixed_prefix(prefix_size))
     return options
 
