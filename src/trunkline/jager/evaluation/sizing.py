@@ -7,6 +7,7 @@ busy hour and is the same day and night, so the label authority works as much at
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 from trunkline.jager.evaluation.costs import Costs
 from trunkline.jager.evaluation.demand import (
@@ -117,9 +118,14 @@ class _Sizes:
         self.label_request = Exchange(one.up - self.label.up, one.down - self.label.down)
 
 
+@cache
+def _sizes() -> _Sizes:
+    return _Sizes()
+
+
 def make_plan(demand: Demand, costs: Costs) -> Plan:
     """Compute a plan."""
-    sizes = _Sizes()
+    sizes = _sizes()
     harmonic = sum(1 / rank for rank in range(1, demand.carriers + 1))
     shares = [1 / (rank * harmonic) for rank in range(1, demand.carriers + 1)]
     carriers = [_carrier(demand, share) for share in shares]
