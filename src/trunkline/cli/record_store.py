@@ -1,11 +1,20 @@
-"""`trunkline record-store`: runs the record store."""
+"""`trunkline record-store`: runs the record store, and prepares and fills its cluster."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trunkline.cli.output import bar, console, print_json
+
+if TYPE_CHECKING:
+    from trunkline.jager.record_store.config import CassandraConfig, RecordStoreConfig
+
 app = typer.Typer(no_args_is_help=True)
+
+_Config = Annotated[Path, typer.Option(help="The store's config.toml.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_STEPS = 1000
 
 
 @app.callback()
@@ -14,8 +23,64 @@ def _group() -> None:
 
 
 @app.command("serve")
-def serve(config: Annotated[Path, typer.Option(help="The store's config.toml.")]) -> None:
+def serve(config: _Config) -> None:
     """Runs the record store until SIGTERM."""
     from trunkline.jager.record_store.__main__ import run
 
     run(config)
+
+
+@app.command("schema")
+def schema(
+    config: _Config,
+    replication: Annotated[int, typer.Option(help="Replicas of each record, for a new keyspace.")] = 3,
+    as_json: _Json = False,
+) -> None:
+    """Creates or completes the tables in the cluster; run it before the first start and after an update."""
+    from trunkline.jager.record_store.cassandra_schema import VERSION, create_schema
+    from trunkline.jager.record_store.cassandra_session import open_session
+
+    settings, cluster = _cluster_of(config)
+    with open_session(cluster) as session:
+        create_schema(
+            session,
+            store_id=settings.id,
+            datacenter=cluster.datacenter,
+            replication=replication,
+            retention_days=settings.retention_days,
+        )
+    if as_json:
+        print_json({"keyspace": cluster.keyspace, "version": VERSION})
+    else:
+        console.print(f"the keyspace {cluster.keyspace} has all tables, version {VERSION}")
+
+
+@app.command("migrate")
+def migrate(config: _Config, as_json: _Json = False) -> None:
+    """Copies the records of `embedded_data_dir` to the cluster and compares them, while the store runs.
+
+    It may be interrupted at any time, and goes on from there when it is run again.
+    """
+    from trunkline.jager.record_store.migration import migrate_embedded
+
+    settings, _ = _cluster_of(config)
+    with bar("copying, then comparing", _STEPS) as shown:
+        state = migrate_embedded(settings, lambda share: shown.set(round(share * _STEPS)))
+    result = {"copied": state.copied, "verified": state.verified, "repaired": state.repaired}
+    if as_json:
+        print_json(result)
+    else:
+        console.print(
+            f"all {state.verified} records are in the cluster; "
+            "remove `embedded_data_dir` from the configuration and restart the store"
+        )
+
+
+def _cluster_of(path: Path) -> "tuple[RecordStoreConfig, CassandraConfig]":
+    from trunkline.errors import ConfigurationError
+    from trunkline.jager.record_store.config import load
+
+    settings = load(path)
+    if settings.cassandra is None:
+        raise ConfigurationError(f"{path} has no table [record_store.cassandra]; add it")
+    return settings, settings.cassandra

@@ -4,11 +4,26 @@ import hashlib
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Protocol
 
 from trunkline.errors import ReplayError, StorageError
 
 NONCE_LIFETIME_S = 300
 _PRUNE_INTERVAL_S = 15
+
+
+class Nonces(Protocol):
+    """Where a service keeps the nonces it has seen; processes that answer the same requests share one."""
+
+    def remember(self, key_id: str, nonce: str, now: float) -> None:
+        """Note a nonce of a request whose signature has been verified.
+
+        Raises:
+            ReplayError: This key has used it in the last five minutes.
+            StorageError: It cannot be stored; the request must not be served.
+            UnavailableError: The same, for as long as a database is away.
+        """
+        ...
 
 
 class NonceStore:

@@ -22,7 +22,7 @@ from trunkline.crypto.ed25519 import check_public_key
 from trunkline.errors import AuthenticationError, ClockSkewError, DecodingError, PointError
 from trunkline.service.clock import Clock
 from trunkline.service.keys import IdentityKey
-from trunkline.service.nonces import NonceStore
+from trunkline.service.nonces import Nonces
 
 if TYPE_CHECKING:
     import httpx
@@ -95,7 +95,7 @@ class RequestVerifier:
         self,
         audience: str,
         key_of: Callable[[str], bytes | None],
-        nonces: NonceStore,
+        nonces: Nonces,
         clock: Clock = time.time,
     ) -> None:
         """Prepare verification.

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Protocol
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Largest answer that is kept."""
@@ -37,6 +38,18 @@ class Answer:
         return len(self.keys) + _SERVED_BYTES * len(self.served)
 
 
+class Answers(Protocol):
+    """Where answers are kept between their pages."""
+
+    def put(self, answer: Answer) -> None:
+        """Keep an answer."""
+        ...
+
+    def get(self, answer_id: bytes) -> Answer | None:
+        """Return an answer, or None if it is gone."""
+        ...
+
+
 class AnswerCache:
     """The latest answers, together within a number of bytes; the one unused for longest goes first."""
 
@@ -49,6 +62,8 @@ class AnswerCache:
     def put(self, answer: Answer) -> None:
         """Keep an answer."""
         with self._lock:
+            if answer.answer_id in self._answers:
+                return
             self._answers[answer.answer_id] = answer
             self._bytes += answer.size
             while self._bytes > self._max_bytes:

@@ -29,16 +29,16 @@ from trunkline.jager.messages.retrieval import (
 from trunkline.jager.metrics import party_checks, party_metrics
 from trunkline.jager.record_store.acceptance import Acceptance
 from trunkline.jager.record_store.config import RecordStoreConfig
-from trunkline.jager.record_store.ingest import Ingest, RecordVerifier
+from trunkline.jager.record_store.ingest import Ingest
 from trunkline.jager.record_store.metrics import StoreMetrics, measure_store
 from trunkline.jager.record_store.retention import SweepHistory, run_sweeps
 from trunkline.jager.record_store.retrieval import Retrieval
-from trunkline.jager.record_store.rocks_engine import RocksEngine
+from trunkline.jager.record_store.storage import open_storage
+from trunkline.jager.record_store.verification import RecordVerifier
 from trunkline.service.application import authenticated, binary, body_of, create_application, read_body
 from trunkline.service.clock import Clock
 from trunkline.service.files import lock_directory
 from trunkline.service.keys import IdentityKey
-from trunkline.service.nonces import NonceStore
 from trunkline.service.openapi import binary_body, operation
 from trunkline.service.signatures import RequestVerifier
 
@@ -55,6 +55,7 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
     Raises:
         ConfigurationError: A file of the configuration cannot be used.
         StorageError: The data directory is in use by another process, damaged, or full.
+        UnavailableError: The cluster does not answer.
         TrunklineError: The parameters or the registry cannot be verified.
     """
     known = ParameterSet.load(
@@ -69,15 +70,13 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
         registry = RegistryFile(
             config.registry, known.current.registry_key, serial_file=config.data_dir / "registry-serial"
         )
-        engine = RocksEngine(config.data_dir / "records")
-        opened.callback(engine.close)
-        nonces = NonceStore(config.data_dir / "nonces.sqlite")
-        opened.callback(nonces.close)
+        engine, nonces, answers = opened.enter_context(open_storage(config, clock))
         ingest = Ingest(
             engine, acceptance, _verifier_of, store_id=config.id, key=key, clock=clock, metrics=counts
         )
         retrieval = Retrieval(
             engine,
+            answers,
             acceptance,
             registry.key_of,
             store_id=config.id,

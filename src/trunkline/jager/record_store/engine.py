@@ -48,10 +48,14 @@ class Sweep(NamedTuple):
 
 
 class RecordEngine(Protocol):
-    """The database of a record store. All methods may raise `StorageError`; threads may share it."""
+    """The database of a record store; threads may share it.
+
+    All methods may raise `StorageError`, and `UnavailableError` when a database elsewhere does not answer in
+    time. Whether a write was done is then unknown; doing it again does no harm.
+    """
 
     def days_of(self, candidates: Sequence[Candidate], today: int) -> list[int | None]:
-        """Return the day under which each record is stored already, or None."""
+        """Return the (first) day under which each record is stored already, or None."""
         ...
 
     def put_batch(self, records: Sequence[StoredRecord]) -> None:
@@ -60,6 +64,8 @@ class RecordEngine(Protocol):
 
     def keys(self, indices: Sequence[bytes], first_day: int, limit: int) -> list[bytes]:
         """Return the keys of all records under the indices, from a day on, in the order of the keys.
+
+        A record that is stored under two days, by two processes at once, counts as of the first.
 
         Raises:
             TooLargeError: There are more than `limit`.
@@ -86,7 +92,7 @@ class RecordEngine(Protocol):
         ...
 
     def check(self) -> None:
-        """Raise `StorageError` when the database cannot be used now."""
+        """Raise `StorageError` or `UnavailableError` when the database cannot be used now."""
         ...
 
     def measurements(self) -> Mapping[str, float]:

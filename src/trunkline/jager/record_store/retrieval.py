@@ -18,7 +18,7 @@ from trunkline.jager.messages.retrieval import (
     StoredRecord,
 )
 from trunkline.jager.record_store.acceptance import Acceptance
-from trunkline.jager.record_store.answers import MAX_ANSWER_BYTES, Answer, AnswerCache
+from trunkline.jager.record_store.answers import MAX_ANSWER_BYTES, Answer, Answers
 from trunkline.jager.record_store.engine import GrantUse, RecordEngine
 from trunkline.jager.record_store.metrics import StoreMetrics
 from trunkline.jager.record_store.retention import SECONDS_A_DAY, first_kept_day
@@ -35,6 +35,7 @@ class Retrieval:
     def __init__(
         self,
         engine: RecordEngine,
+        answers: Answers,
         acceptance: Acceptance,
         key_of: Callable[[str], bytes | None],
         *,
@@ -49,6 +50,7 @@ class Retrieval:
 
         Args:
             engine: Where the records are.
+            answers: Where answers are kept between their pages.
             acceptance: The parameters that grants may belong to.
             key_of: Gives the Ed25519 key of an active provider by its identifier in hex.
             store_id: This store's identifier.
@@ -67,7 +69,7 @@ class Retrieval:
         self._retention_days = retention_days
         self._clock = clock
         self._metrics = metrics or StoreMetrics(Metrics())
-        self._answers = AnswerCache()
+        self._answers = answers
 
     def page(self, request: RetrievalRequest, requester: str) -> RetrievalPage:
         """Return one signed page.
@@ -92,6 +94,7 @@ class Retrieval:
             InputError: There is no such page.
             TooLargeError: There are more records than an answer can have.
             StorageError: The database failed.
+            UnavailableError: It did not answer in time.
         """
         now = self._clock()
         self._check(request, requester, now)

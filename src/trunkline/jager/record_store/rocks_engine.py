@@ -148,17 +148,21 @@ class RocksEngine:
 
     def sweep(self, cursor: bytes, before_day: int, limit: int) -> Sweep:
         """See `RecordEngine`. A cursor is the family's first letter and a key of it."""
-        family = _GRANTS if cursor[:1] == b"g" else _RECORDS
-        chunk = self._store.scan(family, cursor[1:], _END, limit)
-        if family == _RECORDS:
-            expired = [key for key, _ in chunk if _number(key[INDEX_SIZE:_DAY_END]) < before_day]
+        start = cursor[1:]
+        if cursor[:1] == b"r":
+            family = _RECORDS
+            seen = self._store.scan_keys(family, start, limit)
+            expired = [key for key in seen if _number(key[INDEX_SIZE:_DAY_END]) < before_day]
         else:
+            family = _GRANTS
+            entries = self._store.scan(family, start, _END, limit)
+            seen = [key for key, _ in entries]
             # The sequence number is kept however old it is, or numbers would be given out again.
-            expired = [key for key, value in chunk if key != b"s" and _number(value[:4]) < before_day]
+            expired = [key for key, value in entries if key != b"s" and _number(value[:4]) < before_day]
         if expired:
             self._store.write(family, deletes=expired, durable=False)
-        if len(chunk) == limit:
-            return Sweep(cursor[:1] + chunk[-1][0] + b"\x00", len(expired))
+        if len(seen) == limit:
+            return Sweep(cursor[:1] + seen[-1] + b"\x00", len(expired))
         return Sweep(b"g" if family == _RECORDS else None, len(expired))
 
     def page(self, start: bytes, limit: int) -> list[StoredRecord]:

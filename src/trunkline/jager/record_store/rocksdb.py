@@ -39,6 +39,11 @@ _MAX_LOG_TOTAL = 64 * 1024 * 1024
 _BLOOM_BITS = 10
 _PAIRS_A_WRITE = 256  # about a millisecond
 _MEMTABLE_BLOOM = 0.05  # of the write buffer
+_READAHEAD = 1024 * 1024
+# A table in which so many of so many neighbours are deletions is merged with those below it soon, down to the last
+# level, where what is deleted gives back its space.
+_DELETIONS_WINDOW = 4096
+_DELETIONS_TRIGGER = 512
 _INFO_LOG_SIZE = 1024 * 1024
 # Both kinds take RocksDB some microseconds to tell.
 _PROPERTIES = {
@@ -156,6 +161,25 @@ class KeyValueStore:
                     if key >= end:
                         break
                     found.append((key, walker.value()))
+                    walker.next()
+                walker.status()
+            finally:
+                del walker  # as above
+        return found
+
+    def scan_keys(self, family: str, start: bytes, limit: int) -> list[bytes]:
+        """Return up to `limit` keys from one on, in order. What others look up stays in the cache."""
+        found: list[bytes] = []
+        with self._reading("read") as database:
+            options = ReadOptions()
+            options.set_total_order_seek(True)
+            options.fill_cache(False)
+            options.set_readahead_size(_READAHEAD)
+            walker = database.families[family].iter(options)
+            try:
+                walker.seek(start)
+                while len(found) < limit and walker.valid():
+                    found.append(walker.key())
                     walker.next()
                 walker.status()
             finally:
@@ -374,6 +398,7 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     # Ciphertexts and hashes do not compress.
     options.set_compression_type(DBCompressionType.none())
     options.set_level_compaction_dynamic_level_bytes(True)
+    options.add_compact_on_deletion_collector_factory(_DELETIONS_WINDOW, _DELETIONS_TRIGGER, 0.0)
     table = BlockBasedOptions()
     table.set_block_cache(cache)
     table.set_bloom_filter(_BLOOM_BITS, block_based=False)
