@@ -78,14 +78,15 @@ def measure(records: int, pairing_us: float, profile: Path | None = None) -> dic
         peak_memory_mb,
         write_calls,
     )
+    from trunkline.jager.deployment.load import recent_start
     from trunkline.jager.deployment.local import temporary_folder
 
     bought = settings(pairing_us)
     with temporary_folder() as temporary:
         console.print("starting four authorities, the record store and one carrier")
-        with chain_deployment(Path(temporary), [_CARRIER], bought) as deployment:
+        with chain_deployment(Path(temporary), {_CARRIER: bought}) as deployment:
             with bar("records acknowledged", records) as progress:
-                write_calls(deployment, [_CARRIER], records)
+                write_calls(deployment, _CARRIER, records, recent_start(records))
                 pids = {one.name: one.pid for one in deployment.processes.running() if one.name in _PROFILED}
                 with _profiling(pids, profile) as curve_share:
                     began, cpu_before = time.monotonic(), cpu_seconds(deployment)

@@ -1,84 +1,170 @@
-"""`trunkline bench trace`: whole traces through a running agent, over loopback."""
+"""`trunkline bench trace`: whole traces through a running agent over loopback, while others contribute."""
 
 import secrets
 import statistics
 import time
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from trunkline.cli.output import bar, console, print_json
+from trunkline.errors import EvidenceError
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    # The label schedule is the default one: a trace waits for its next turn as it does in use.
-    "contribution": {"batch": 64, "interval_ms": 20, "delay_max_s": 0.0},
-}
 _CALLS = 100
-_INTERVAL_MS = 50  # of the default label schedule
+_CAPACITY_RECORDS = 8_000
+_WARM_UP_S = 6.0  # calls are filed some seconds after their rows were written
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A size of window, and the deployment and the tracing carrier that belong to it.
+
+    Attributes:
+        resolution_ms: The length of an epoch.
+        traces: How many traces are measured unless told otherwise.
+        target_ms: What half of the traces stay below, where a plain pairing takes `REFERENCE_PAIRING_US`.
+        batch: The tracing carrier's label schedule: slots of a request.
+        interval_ms: Time from one request to the next.
+    """
+
+    resolution_ms: int
+    traces: int
+    target_ms: float
+    batch: int
+    interval_ms: int
+
+
+class Labels(StrEnum):
+    """How many labels a trace has."""
+
+    SECONDS = "21"
+    HUNDREDTHS = "2001"
+
+
+_WINDOWS = {
+    # The default schedule: a trace waits for its next turn as it does in use.
+    Labels.SECONDS: _Window(1_000, 200, 40.0, 32, 25),
+    # A schedule that has room for a whole window in one request, once a second.
+    Labels.HUNDREDTHS: _Window(10, 20, 1_500.0, 2_048, 1_000),
+}
 
 
 def trace(
-    traces: Annotated[int, typer.Option(help="How many traces, one after the other.", min=10)] = 200,
+    labels: Annotated[
+        Labels, typer.Option(help="Labels a trace: epochs of 1 s, or of 10 ms.")
+    ] = Labels.SECONDS,
+    traces: Annotated[
+        int | None,
+        typer.Option(help="How many traces, one after the other; 200, or 20 of 2001 labels.", min=10),
+    ] = None,
+    ingest_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Calls a second that another carrier files meanwhile; half of what is measured first "
+            "if not given, 0 for none.",
+            min=0,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
-    """Times traces of calls over five carriers, 21 labels each, from the question to the validated path."""
-    from trunkline.errors import EvidenceError
+    """Times traces of calls over five carriers, from the question to the validated path, during ingest.
+
+    Another carrier's agent files calls at half of the rate that `bench pipeline` shows in the same run: its
+    call records, labels, encryption and the store's verification take their share of the machine, and the
+    label authority and the store serve both.
+    """
+    from trunkline.cli.bench import pipeline
+    from trunkline.jager.evaluation.pairing import REFERENCE_PAIRING_US, measure_pairing_us
+
+    window = _WINDOWS[labels]
+    pairing_us = measure_pairing_us()
+    if ingest_rate is None:
+        ingest_rate = pipeline.measure(_CAPACITY_RECORDS, pairing_us)["records_per_second"] / 2
+    result = _measure(window, traces or window.traces, ingest_rate, pairing_us)
+    result["labels"] = int(labels)
+    result["target_p50_ms"] = round(window.target_ms * pairing_us / REFERENCE_PAIRING_US, 1)
+    result["pairing_us"] = round(pairing_us, 1)
+    for name, value in result.items():
+        console.print(f"  {name.replace('_', ' '):20} {value}")
+    if as_json:
+        print_json(result)
+
+
+def _measure(window: _Window, traces: int, ingest_rate: float, pairing_us: float) -> dict[str, Any]:
+    from trunkline.cli.bench import pipeline
     from trunkline.jager.deployment.chain import (
+        acknowledged,
+        calls_coming_in,
         chain_deployment,
         contribute,
         control,
         cpu_seconds,
         write_calls,
     )
-    from trunkline.jager.deployment.load import CHAIN, call_numbers
+    from trunkline.jager.deployment.load import CHAIN, call_numbers, recent_start
     from trunkline.jager.deployment.local import temporary_folder
+    from trunkline.telephony.call_details import LabelRules
 
     times: list[float] = []
     steps: dict[str, list[float]] = {}
+    filing, tracing = CHAIN[0], CHAIN[-1]
+    schedule = {"labels": {"batch": window.batch, "interval_ms": window.interval_ms}}
+    carriers = dict.fromkeys(CHAIN, schedule) | {filing: pipeline.settings(pairing_us)}
+    rules = LabelRules(resolution_ms=window.resolution_ms)
     with temporary_folder() as temporary:
         console.print("starting four authorities, the record store and five carriers")
-        with chain_deployment(Path(temporary), CHAIN, SETTINGS) as deployment:
-            first = write_calls(deployment, CHAIN, _CALLS)
+        with chain_deployment(Path(temporary), carriers, rules) as deployment:
+            start = recent_start(_CALLS)
             with bar("contributing", len(CHAIN)) as progress:
                 for carrier in CHAIN:
+                    write_calls(deployment, carrier, _CALLS, start)
                     contribute(deployment, carrier, _CALLS, lambda _count: None)
                     progress.advance()
-            # Each carrier has a machine of its own; here the others would only take the tracer's cores.
-            deployment.processes.stop([f"carrier-{one}" for one in CHAIN[:-1]])
-            client = control(deployment, CHAIN[-1])
-            cpu_before = cpu_seconds(deployment)
-            with bar("tracing", traces) as progress:
-                for number in range(traces):
-                    src, dst = call_numbers(number % _CALLS)
-                    query = {"src": f"+{src}", "dst": f"+{dst}", "time_ms": round(first * 1000)}
-                    # Back to back, each trace would begin right behind a turn of the label schedule.
-                    time.sleep(secrets.randbelow(_INTERVAL_MS) / 1000)
-                    watch = _Watch(steps)
-                    report = client.call("trace", query, watch.begins)["report"]
-                    times.append(watch.ends())
-                    if report["call"] is None or len(report["call"]["path"]) != len(CHAIN):
-                        raise EvidenceError(
-                            "a trace did not find the whole path; the figures would mean nothing"
-                        )
-                    progress.advance()
-            cpu_after = cpu_seconds(deployment)
+            # Each carrier has a machine of its own; here those that do nothing would only take the cores.
+            idle = CHAIN[1:-1] if ingest_rate else CHAIN[:-1]
+            deployment.processes.stop([f"carrier-{one}" for one in idle])
+            client, files = control(deployment, tracing), control(deployment, filing)
+            with calls_coming_in(deployment, filing, start, after=_CALLS, rate=ingest_rate):
+                time.sleep(_WARM_UP_S if ingest_rate else 0)
+                filed, began = acknowledged(files) if ingest_rate else 0, time.monotonic()
+                cpu_before = cpu_seconds(deployment)
+                with bar("tracing", traces) as progress:
+                    for number in range(traces):
+                        src, dst = call_numbers(number % _CALLS)
+                        query = {
+                            "src": f"+{src}",
+                            "dst": f"+{dst}",
+                            "time_ms": round(start.timestamp() * 1000),
+                        }
+                        # Back to back, each trace would begin right behind a turn of the label schedule.
+                        time.sleep(secrets.randbelow(window.interval_ms) / 1000)
+                        watch = _Watch(steps)
+                        report = client.call("trace", query, watch.begins)["report"]
+                        times.append(watch.ends())
+                        if report["call"] is None or len(report["call"]["path"]) != len(CHAIN):
+                            raise EvidenceError(
+                                "a trace did not find the whole path; the figures would mean nothing"
+                            )
+                        progress.advance()
+                cpu_after, seconds = cpu_seconds(deployment), time.monotonic() - began
+                filed = acknowledged(files) - filed if ingest_rate else 0
     cuts = statistics.quantiles(times, n=100, method="inclusive")
-    result = {
+    return {
         "traces": traces,
-        "labels": 21,
         "hops": len(CHAIN),
         "p50_ms": round(cuts[49], 1),
         "p99_ms": round(cuts[98], 1),
         "p50_ms_by_step": {step: round(statistics.median(taken), 1) for step, taken in steps.items()},
+        "ingest_rate": round(ingest_rate, 1),
+        "ingested_per_second": round(filed / seconds, 1),
+        "label_schedule": f"{window.batch} slots every {window.interval_ms} ms",
         "cpu_ms_per_trace": {
             name: round((cpu_after[name] - cpu_before[name]) * 1000 / traces, 1) for name in cpu_after
         },
     }
-    for name, value in result.items():
-        console.print(f"  {name.replace('_', ' '):16} {value}")
-    if as_json:
-        print_json(result)
 
 
 class _Watch:

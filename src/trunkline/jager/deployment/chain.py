@@ -1,40 +1,53 @@
 """A deployment of a chain of carriers with made-up calls, for measuring contribution and trace."""
 
 import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from trunkline.errors import UnavailableError
 from trunkline.jager.carrier.control import ControlClient
 from trunkline.jager.deployment.ceremony import Terms
-from trunkline.jager.deployment.load import chain_rows, chain_source, recent_start
+from trunkline.jager.deployment.load import chain_rows, chain_source
 from trunkline.jager.deployment.local import LocalCarrier, LocalDeployment
+from trunkline.telephony.call_details import LabelRules
 
 DEPLOYMENT = "bench"
+FILE = "Master.csv"
+"""Where the carriers of the chain have their call records."""
 _LOOK_S = 0.25  # each look takes the agent a moment
 _STALLED_S = 120.0
+_FEED_S = 0.05
 _USER_TIME_FIELD = 11  # of /proc/PID/stat behind the command's name, counted from 0 (proc(5), "utime")
 
 
 @contextmanager
 def chain_deployment(
-    directory: Path, carriers: Sequence[str], settings: Mapping[str, Mapping[str, Any]]
+    directory: Path,
+    carriers: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    rules: LabelRules | None = None,
 ) -> Iterator[LocalDeployment]:
     """Runs services and the agents of some carriers of the chain; ends them afterwards.
 
     Args:
         directory: An empty folder.
-        carriers: Which of the chain.
-        settings: Sections of carrier.toml that differ from the defaults.
+        carriers: Which of the chain, each with the sections of carrier.toml that differ from the defaults.
+        rules: How labels are made, if not as by default.
     """
     deployment = LocalDeployment(directory, end_with_parent=True)
     deployment.create(
-        Terms(DEPLOYMENT),
-        [LocalCarrier(one, one, [chain_source(DEPLOYMENT, one, "Master.csv")], settings) for one in carriers],
+        Terms(DEPLOYMENT, rules=rules or LabelRules()),
+        [
+            LocalCarrier(one, one, [chain_source(DEPLOYMENT, one, FILE)], sections)
+            for one, sections in carriers.items()
+        ],
     )
     try:
         deployment.start_services()
@@ -45,16 +58,47 @@ def chain_deployment(
         deployment.stop()
 
 
-def write_calls(deployment: LocalDeployment, carriers: Sequence[str], calls: int) -> float:
-    """Gives these carriers the rows of so many calls at once; returns the first call's Unix time."""
-    start = recent_start(calls)
-    for carrier in carriers:
-        folder = deployment.carrier_config(carrier).parent
-        draft = folder / "Master.csv.draft"
-        with draft.open("w") as file:
-            file.writelines(chain_rows(carrier, calls, start))
-        draft.rename(folder / "Master.csv")
-    return start.timestamp()
+def write_calls(deployment: LocalDeployment, carrier: str, calls: int, start: datetime) -> None:
+    """Gives a carrier the rows of so many calls at once, the first of them at `start`."""
+    folder = deployment.carrier_config(carrier).parent
+    draft = folder / f"{FILE}.draft"
+    with draft.open("w") as file:
+        file.writelines(chain_rows(carrier, calls, start))
+    draft.rename(folder / FILE)
+
+
+@contextmanager
+def calls_coming_in(
+    deployment: LocalDeployment, carrier: str, start: datetime, *, after: int, rate: float
+) -> Iterator[None]:
+    """Gives a carrier the rows of further calls at a steady rate while the block runs.
+
+    Args:
+        deployment: The deployment.
+        carrier: Whose file they are appended to.
+        start: When the first call of that file came in.
+        after: How many calls the file has already.
+        rate: Calls a second.
+    """
+    ending = threading.Event()
+
+    def feed() -> None:
+        rows = islice(chain_rows(carrier, sys.maxsize, start), after, None)
+        began, written = time.monotonic(), 0
+        with (deployment.carrier_config(carrier).parent / FILE).open("a") as file:
+            while not ending.wait(_FEED_S):
+                due = int((time.monotonic() - began) * rate)
+                file.writelines(islice(rows, due - written))
+                file.flush()
+                written = due
+
+    feeder = threading.Thread(target=feed, name="calls", daemon=True)
+    feeder.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        feeder.join()
 
 
 def control(deployment: LocalDeployment, carrier: str) -> ControlClient:
@@ -77,26 +121,31 @@ def contribute(deployment: LocalDeployment, carrier: str, records: int, step: Ca
         last, moved, flushed = -1, time.monotonic(), False
         while not contributed.done():
             counts = client.call("status")["counts"]
-            acknowledged = int(counts["acknowledged"])
-            step(acknowledged)
+            count = int(counts["acknowledged"])
+            step(count)
             if counts["records"] >= records and not flushed:
                 client.call("flush")
                 flushed = True
-            if acknowledged != last:
-                last, moved = acknowledged, time.monotonic()
+            if count != last:
+                last, moved = count, time.monotonic()
             elif time.monotonic() - moved > _STALLED_S:
                 raise UnavailableError(
-                    f"{acknowledged} of {records} records acknowledged, then none for two minutes"
+                    f"{count} of {records} records acknowledged, then none for two minutes"
                 )
             wait([contributed], timeout=_LOOK_S)
         contributed.result()
     finally:
         # What still waits for an answer gets one at the latest when the deployment stops.
         pool.shutdown(wait=False)
-    acknowledged = int(client.call("status")["counts"]["acknowledged"])
-    step(acknowledged)
-    if acknowledged < records:
-        raise UnavailableError(f"only {acknowledged} of {records} records were acknowledged")
+    count = acknowledged(client)
+    step(count)
+    if count < records:
+        raise UnavailableError(f"only {count} of {records} records were acknowledged")
+
+
+def acknowledged(client: ControlClient) -> int:
+    """How many records of a carrier the store has acknowledged so far."""
+    return int(client.call("status")["counts"]["acknowledged"])
 
 
 def peak_memory_mb(deployment: LocalDeployment) -> dict[str, int]:
