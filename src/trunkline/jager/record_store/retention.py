@@ -1,7 +1,7 @@
 """Removing expired records, slowly and in the background.
 
 Answers leave out expired records from the first minute of the day on which they expire; the sweep only
-gives back their space.
+gives back their space. It looks at every key, so there is one a day, shortly after midnight UTC.
 """
 
 import threading
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 import structlog
 
-from trunkline.errors import StorageError
+from trunkline.errors import StorageError, TrunklineError
 from trunkline.jager.record_store.engine import RecordEngine
 from trunkline.service.clock import Clock
 
 SECONDS_A_DAY = 86_400
 
 _FIRST_CURSOR = b"r"
-_CHUNK = 5000
-_PAUSE_S = 0.1
-_INTERVAL_S = 3600.0
+_CHUNK = 1000
+_PAUSE_S = 0.005
+_LOOK_S = 3600.0
 
 _logger = structlog.get_logger(__name__)
 
@@ -74,15 +74,20 @@ def sweep_once(
 def run_sweeps(
     engine: RecordEngine, retention_days: int, clock: Clock, stop: threading.Event, history: SweepHistory
 ) -> None:
-    """Sweep every hour until told to stop; a failed sweep is logged and tried again in the next hour."""
-    while not stop.wait(_INTERVAL_S):
+    """Sweep once a day until told to stop; a sweep that failed is logged and tried again in the next hour."""
+    swept: int | None = None
+    while not stop.wait(_LOOK_S):
+        before_day = first_kept_day(clock(), retention_days)
+        if before_day == swept:
+            continue
         began = clock()
         try:
-            removed = sweep_once(engine, first_kept_day(clock(), retention_days), stop)
-        except StorageError as error:
+            removed = sweep_once(engine, before_day, stop)
+        except TrunklineError as error:
             history.failing = True
-            _logger.warning("sweep failed", reason=str(error))
+            _logger.warning("sweep failed", code=error.code, reason=str(error))
         else:
+            swept = before_day
             history.failing = False
             history.removed += removed
             history.ended_at = clock()
