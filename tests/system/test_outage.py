@@ -166,7 +166,8 @@ def test_store_on_a_full_disk_says_so_keeps_what_it_has_and_goes_on_with_space(r
         more_calls(run.lab, 2)
         with contributing(run) as done:
             problem = eventually(lambda: refused(client), "the store's word that its disk is full")
-            assert problem["type"] == "urn:trunkline:error:storage"
+            assert problem["type"] == "urn:trunkline:error:not-ready"
+            assert problem["detail"] == "not ready: database"
             assert problem["status"] == 503
             eventually(lambda: waiting(run) == [2] * len(CHAIN), "records in every outbox")
             now = [run.control(name).call("status")["counts"]["acknowledged"] for name in CHAIN]
