@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from trunkline.jager.evaluation.sizing import Plan
+from trunkline.jager.evaluation.sizing import LABEL_AUTHORITY, STORE_DATABASE, STORE_PROCESSES, Plan
 
 _MEGA_A_GIGA = 1_000
 
@@ -64,7 +64,7 @@ class Nodes:
 
 def store_nodes(plan: Plan, machine: Machine) -> Nodes:
     """Return how many nodes run the record store's processes and its database together."""
-    processes, database = plan.needs["record store: its processes"], plan.needs["record store: its database"]
+    processes, database = plan.needs[STORE_PROCESSES], plan.needs[STORE_DATABASE]
     used_mbps = processes.in_mbps + processes.out_mbps + database.in_mbps
     by_resource = {
         "disk": database.disk_tb / machine.disk_tb,
@@ -85,7 +85,7 @@ def calls_by_one_machine(plan: Plan) -> dict[str, float]:
     """
     calls = plan.demand.calls_per_second
     nodes = store_nodes(plan, YARDSTICK).by_resource
-    labels = plan.needs["label authority"]
+    labels = plan.needs[LABEL_AUTHORITY]
     shares = {f"record store: {resource}": share for resource, share in nodes.items()}
     shares["label authority: cores"] = labels.cores / YARDSTICK.cores
     shares["label authority: network"] = (labels.in_mbps + labels.out_mbps) / (

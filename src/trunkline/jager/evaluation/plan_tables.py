@@ -1,14 +1,23 @@
 """A plan as one JSON value, and as Markdown with everything that it rests on."""
 
-from dataclasses import asdict, fields
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
 from typing import Any
 
+from trunkline.errors import InputError
 from trunkline.jager.evaluation.costs import NAMES
 from trunkline.jager.evaluation.demand import ASSUMPTIONS, T_MAX_S
 from trunkline.jager.evaluation.markdown import table
 from trunkline.jager.evaluation.nodes import MACHINES, YARDSTICK, calls_by_one_machine, store_nodes
 from trunkline.jager.evaluation.pairing import REFERENCE_PAIRING_US
-from trunkline.jager.evaluation.sizing import Need, Plan
+from trunkline.jager.evaluation.sizing import (
+    LABEL_AUTHORITY,
+    STORE_DATABASE,
+    STORE_PROCESSES,
+    Need,
+    Plan,
+    make_plan,
+)
 
 _UNITS = {
     "calls_per_second": "calls/s on average over a day",
@@ -50,8 +59,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def as_markdown(plan: Plan) -> str:
     """Return the whole page."""
-    parts = [_head(plan), _needs(plan), _nodes(plan), _bottleneck(plan), _demand(plan), _costs(plan)]
-    return "\n\n".join([*parts, _assumptions()]) + "\n"
+    parts = [_head(plan), _needs(plan), _nodes(plan), _bottleneck(plan), _variations(plan), _demand(plan)]
+    return "\n\n".join([*parts, _costs(plan), _assumptions()]) + "\n"
 
 
 def _head(plan: Plan) -> str:
@@ -115,6 +124,49 @@ def _bottleneck(plan: Plan) -> str:
 Calls a second that one machine ({YARDSTICK}) carries of each:
 
 {table(["of", "calls/s"], rows)}"""
+
+
+def _variations(plan: Plan) -> str:
+    demand = plan.demand
+    changes: dict[str, dict[str, Any]] = {
+        "as above": {},
+        "twice the calls": {"calls_per_second": demand.calls_per_second * 2},
+        "kept for 30 days": {"retention_days": 30},
+        "epochs of 10 ms": {"resolution_ms": 10},
+        "epochs of 10 ms, a trace waits 20 s": {"resolution_ms": 10, "trace_wait_s": 20},
+        "two label keys in use": {"live_keys": 2},
+        "a hundred times the traces": {"traces_per_day": demand.traces_per_day * 100},
+    }
+    rows = []
+    for name, change in changes.items():
+        with suppress(InputError):  # a change that goes beyond what can be planned is left out
+            rows.append([name, *_variation(make_plan(replace(demand, **change), plan.costs))])
+    header = [
+        "",
+        "labels/s",
+        "label authority, cores",
+        "record store, cores",
+        "disk, TB",
+        "nodes",
+        "decided by",
+    ]
+    return f"""## What changes it
+With machines of the kind {YARDSTICK}.
+
+{table(header, rows)}"""
+
+
+def _variation(plan: Plan) -> list[str]:
+    processes, database = plan.needs[STORE_PROCESSES], plan.needs[STORE_DATABASE]
+    nodes = store_nodes(plan, YARDSTICK)
+    return [
+        _number(plan.labels_per_second),
+        f"{plan.needs[LABEL_AUTHORITY].cores:,}",
+        f"{processes.cores + database.cores:,}",
+        _number(database.disk_tb),
+        f"{nodes.count:,}",
+        nodes.bottleneck,
+    ]
 
 
 def _demand(plan: Plan) -> str:

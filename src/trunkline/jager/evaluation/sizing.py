@@ -34,6 +34,10 @@ from trunkline.jager.evaluation.demand import (
 from trunkline.jager.evaluation.requirements import BITS, SECONDS_A_DAY, terabytes_per_day
 from trunkline.jager.evaluation.wire import Exchange, contribution_exchange, label_exchange, trace_bytes
 
+LABEL_AUTHORITY = "label authority"
+STORE_PROCESSES = "record store: its processes"
+STORE_DATABASE = "record store: its database"
+
 _WEEK_S = 7 * SECONDS_A_DAY
 _OUTBOX_BYTES = 1_000
 _MONTH_DAYS = 30
@@ -139,11 +143,11 @@ def make_plan(demand: Demand, costs: Costs) -> Plan:
         "a carrier: the largest": each[0],
         "a carrier: of average size": _carrier_need(demand, costs, sizes, average),
         "a carrier: the median": each[len(each) // 2],
-        "label authority": _labels_need(demand, costs, sizes, slots, requests),
+        LABEL_AUTHORITY: _labels_need(demand, costs, sizes, slots, requests),
         **_small_authorities(demand, costs),
-        "record store: its processes": _store_need(demand, costs, sizes, peak_stored, stored),
+        STORE_PROCESSES: _store_need(demand, costs, sizes, peak_stored, stored),
     }
-    needs["record store: its database"] = _database_need(demand, stored, peak_stored)
+    needs[STORE_DATABASE] = _database_need(demand, stored, peak_stored)
     kept = stored * SECONDS_A_DAY * demand.retention_days
     written = peak_stored * _disk_bytes(demand) * demand.replication * WRITE_AMPLIFICATION.value / 1e6
     return Plan(demand, costs, needs, _together(each), slots, requests, stored, peak_stored, kept, written)

@@ -14,10 +14,11 @@ from trunkline.jager.evaluation import plan_tables
 from trunkline.jager.evaluation.costs import NAMES, Cost, Costs
 from trunkline.jager.evaluation.demand import ASSUMPTIONS, Demand
 from trunkline.jager.evaluation.nodes import MACHINES, calls_by_one_machine, store_nodes
-from trunkline.jager.evaluation.sizing import Plan, make_plan
+from trunkline.jager.evaluation.sizing import LABEL_AUTHORITY, Plan, make_plan
+from trunkline.jager.evaluation.sizing import STORE_DATABASE as DATABASE
+from trunkline.jager.evaluation.sizing import STORE_PROCESSES as PROCESSES
 
 COSTS = Costs(471.0, {name: Cost(100.0, "a round number") for name in NAMES})
-PROCESSES, DATABASE = "record store: its processes", "record store: its database"
 
 
 def plan(calls_per_second: float = 10_000.0, **changes: float) -> Plan:
@@ -86,7 +87,7 @@ def test_money_is_cores_disk_and_egress():
     free = plan(core_hour_cost=0, tb_month_cost=0, egress_tb_cost=0)
     assert all(need.cost_per_day == 0 for need in free.needs.values())
     cores = plan(core_hour_cost=1, tb_month_cost=0)
-    assert cores.needs["label authority"].cost_per_day == cores.needs["label authority"].cores * 24
+    assert cores.needs[LABEL_AUTHORITY].cost_per_day == cores.needs[LABEL_AUTHORITY].cores * 24
     disks = plan(core_hour_cost=0, tb_month_cost=30)
     assert disks.needs[DATABASE].cost_per_day == pytest.approx(disks.needs[DATABASE].disk_tb)
     egress = plan(core_hour_cost=0, tb_month_cost=0, egress_tb_cost=1)
@@ -97,7 +98,7 @@ def test_money_is_cores_disk_and_egress():
 @given(st.floats(min_value=100, max_value=1e5), st.floats(min_value=2, max_value=20))
 def test_large_carriers_need_grows_with_the_rate_in_proportion(calls, factor):
     one, many = plan(calls, carriers=1, traces_per_day=0), plan(calls * factor, carriers=1, traces_per_day=0)
-    for party in ("a carrier: the largest", "label authority", PROCESSES, DATABASE):
+    for party in ("a carrier: the largest", LABEL_AUTHORITY, PROCESSES, DATABASE):
         assert many.needs[party].busy_cores == pytest.approx(one.needs[party].busy_cores * factor, rel=0.02)
 
 
@@ -166,7 +167,7 @@ def test_command_reads_its_own_output_as_costs_and_measures_nothing(tmp_path):
     assert value["costs"]["store_us"] == {"microseconds": 100.0, "source": "a round number"}
     assert value["demand"]["calls_per_second"] == 100
     assert {"cores", "in_mbps", "out_mbps", "disk_tb", "memory_gb", "cost_per_day"} <= set(
-        value["needs"]["label authority"]
+        value["needs"][LABEL_AUTHORITY]
     )
     assert len(value["nodes"]) == len(MACHINES)
     assert page.read_text().startswith("# A plan for 100 calls a second")
@@ -178,3 +179,9 @@ def test_command_every_option_it_names_is_one_it_has():
     for line in page.splitlines():
         if line.startswith("| `--"):
             assert line.split("`")[1] in help_text
+
+
+def test_markdown_of_the_largest_demand_leaves_out_what_cannot_be_planned():
+    page = plan_tables.as_markdown(plan(1e7))
+    assert "twice the calls" not in page
+    assert "kept for 30 days" in page
