@@ -106,8 +106,6 @@ class Parameters:
             )
         if not self.carriers <= self.subscribers <= MAX_SUBSCRIBERS:
             raise InputError(f"subscribers: at least one a carrier, and {MAX_SUBSCRIBERS:,} at most")
-        if self.subscribers <= self.m:
-            raise InputError("subscribers: at least three, or nobody has anybody to call")
         if not 0 < self.hours <= MAX_HOURS:
             raise InputError(f"hours: more than 0 and at most {MAX_HOURS:g}")
         if not 1 <= self.calls <= MAX_CALLS:
