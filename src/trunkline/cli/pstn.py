@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from trunkline.cli import pstn_adoption
 from trunkline.cli.output import bar, console, print_json
 from trunkline.errors import ConfigurationError
 from trunkline.pstn.parameters import Parameters
@@ -14,6 +15,7 @@ from trunkline.pstn.parameters import Parameters
 app = typer.Typer(
     help="The telephone network as a model: call records, adoption study.", no_args_is_help=True
 )
+app.command("adoption")(pstn_adoption.adoption)
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Parameters)}
 
 

@@ -4,6 +4,8 @@ A record names the carrier that wrote it, the one before and the one after. So t
 known if the first or the second carrier of its path adopts, which is what counts as success.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,7 +65,7 @@ class Model:
         self._degree = network.degree[self._search.carriers]
         self._customers = _customers(self._degree, np.random.default_rng([seed, 3]))
         self._flows: dict[Ties, tuple[list[tuple[Destinations, float]], FirstHops]] = {}
-        self._unseen: dict[tuple[Adopters, Destinations], NDArray[np.float64]] = {}
+        self._unseen: dict[Scenario, NDArray[np.float64]] = {}
         for ties in sorted({one.ties for one in scenarios}):
             keys = sorted({(one.destinations, one.rewriters) for one in scenarios if one.ties is ties})
             weightings = [Weighting(self.destinations(where), 1 - share) for where, share in keys]
@@ -71,7 +73,10 @@ class Model:
 
     def success(self, scenario: Scenario) -> NDArray[np.float64]:
         """Computes the share of robocalls traced back, for each of `ADOPTIONS`."""
+        sources = self.sources(scenario)
         order = self.adopters(scenario.adopters)
+        if scenario.originators_last:
+            order = order[np.argsort(sources[order] > 0, kind="stable")]
         adopts = np.zeros((len(ADOPTIONS), len(order)), dtype=np.bool_)
         for case, adoption in enumerate(ADOPTIONS):
             adopts[case, order[: round(adoption * len(order))]] = True
@@ -79,7 +84,7 @@ class Model:
             traced = 1 - self._missed(scenario, adopts)
         else:
             traced = np.array([self._traced(scenario, adopting) for adopting in adopts])
-        result: NDArray[np.float64] = traced @ self.sources(scenario)
+        result: NDArray[np.float64] = traced @ sources
         return result
 
     def path(self, scenario: Scenario) -> float:
@@ -99,8 +104,8 @@ class Model:
         return flows, keys.index((scenario.destinations, scenario.rewriters))
 
     def _missed(self, scenario: Scenario, adopts: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Computes, for each depth, which calls meet no adopter; kept, as scenarios differ in depth."""
-        key = scenario.adopters, scenario.destinations
+        """Computes which calls meet no adopter; kept for the scenarios that differ in depth alone."""
+        key = replace(scenario, name="", beyond=0)
         if key not in self._unseen:
             destinations = self.destinations(scenario.destinations)
             self._unseen[key] = unseen(self._search, destinations, adopts, 2 + MAX_BEYOND)

@@ -83,6 +83,7 @@ class Scenario:
         assumption: What it varies; None for the model of the paper.
         network: The graph of carriers.
         adopters: Who adopts before whom.
+        originators_last: Carriers at which robocalls start adopt after all others.
         sources: Where robocalls start.
         smallest: Share of carriers that count as the smallest.
         destinations: Where they end.
@@ -100,6 +101,7 @@ class Scenario:
     assumption: Assumption | None = None
     network: Network = Network()
     adopters: Adopters = Adopters.LARGEST
+    originators_last: bool = False
     sources: Sources = Sources.SMALLEST
     smallest: float = 0.1
     destinations: Destinations = Destinations.CONNECTIONS
@@ -155,6 +157,15 @@ def _all_variations() -> list[Scenario]:
     fit = Network(graph=Graph.BIANCONI_BARABASI)
     return [
         *(vary(Assumption.ADOPTERS, words, adopters=order) for order, words in _ORDERS.items()),
+        *(
+            vary(
+                Assumption.ADOPTERS,
+                f"{_ORDERS[order]}, originators of robocalls last",
+                adopters=order,
+                originators_last=True,
+            )
+            for order in (Adopters.RANDOM, Adopters.SMALLEST)
+        ),
         *(vary(Assumption.SOURCES, f"smallest {share:.0%}", smallest=share) for share in (0.05, 0.25, 0.5)),
         vary(Assumption.SOURCES, "smallest 10%, drawn among equals", sources=Sources.SMALLEST_DRAWN),
         vary(Assumption.SOURCES, "smallest 10%, oldest of equals", sources=Sources.SMALLEST_OLDEST),
