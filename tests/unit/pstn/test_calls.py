@@ -1,6 +1,7 @@
 """Calls: when they begin, by which carriers they go, who calls, and what campaigns do."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_calls_take_cheapest_routes_and_time_at_every_hop(model, calls):
     for part in calls:
         for first, last in zip(part.offsets[:-1].tolist(), part.offsets[1:].tolist(), strict=True):
             path, times = part.hops[first:last].tolist(), part.arrival_us[first:last]
-            assert all(tuple(sorted(pair)) in neighbours for pair in zip(path, path[1:], strict=False))
+            assert all(tuple(sorted(pair)) in neighbours for pair in pairwise(path))
             assert np.all(np.diff(times) >= 1_000)
         expected = model.routes.expand(part.hops[part.offsets[:-1]], part.hops[part.offsets[1:] - 1])
         assert np.array_equal(expected[1], part.hops)
