@@ -1,4 +1,6 @@
-"""Databases of services: SQLAlchemy Core on SQLite by default, brought up to date by Alembic.
+"""Databases of services: SQLAlchemy Core on SQLite, or on PostgreSQL for what several processes share.
+
+They are brought up to date by Alembic.
 
 A room keeps its migrations in a package `migrations` with a sub-package `versions`; each file there is
 named for its revision, which is a number: `0001_first.py` has the revision "0001". So the newest revision
@@ -16,8 +18,10 @@ import sqlalchemy
 from sqlalchemy import Engine, event
 
 from trunkline.errors import StorageError
+from trunkline.service.postgresql import postgresql_engine
 
 _BUSY_TIMEOUT_MS = 5000
+_MIGRATION_LOCK = 0x74726E6B
 _AUTOCOMMIT = "AUTOCOMMIT"
 
 
@@ -28,23 +32,24 @@ def open_database(path_or_url: Path | str, *, migrations: str, durable: bool = T
     it writes. What only reads goes through `reading`, which waits for nobody.
 
     Args:
-        path_or_url: An SQLite file, made when it is not there, or an SQLAlchemy URL.
+        path_or_url: An SQLite file, made when it is not there, or a URL that `postgresql_engine` takes.
         migrations: The package that holds the room's migrations.
         durable: Whether a committed transaction survives a power failure; without it, it only survives
             the death of the process.
 
     Raises:
-        StorageError: The database is locked, full, damaged, or from a newer release.
+        ConfigurationError: The URL, or what it needs, cannot be used.
+        StorageError: The database is away, locked, full, damaged, or from a newer release.
     """
-    text = str(path_or_url)
-    is_file = "://" not in text
-    engine = sqlalchemy.create_engine(f"sqlite:///{text}" if is_file else text)
-    if engine.dialect.name == "sqlite":
+    if isinstance(path_or_url, Path):
+        engine = sqlalchemy.create_engine(f"sqlite:///{path_or_url}")
         _configure_sqlite(engine, durable=durable)
+    else:
+        engine = postgresql_engine(path_or_url, durable=durable)
     with storage_errors():
-        if is_file:
+        if isinstance(path_or_url, Path):
             # Before SQLite makes it with whatever the umask gives: databases hold what is nobody else's.
-            Path(text).touch(mode=0o600)
+            path_or_url.touch(mode=0o600)
         _migrate(engine, migrations)
     return engine
 
@@ -52,6 +57,17 @@ def open_database(path_or_url: Path | str, *, migrations: str, durable: bool = T
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[sqlalchemy.Connection]:
     """Give a connection for single reads, outside of any transaction.
+
+    Raises:
+        StorageError: The database failed.
+    """
+    with single_statements(engine) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def single_statements(engine: Engine) -> Iterator[sqlalchemy.Connection]:
+    """Give a connection each of whose statements is a transaction of its own, at one exchange a statement.
 
     Raises:
         StorageError: The database failed.
@@ -122,6 +138,9 @@ def _migrate(engine: Engine, migrations: str) -> None:
         config.set_main_option("version_locations", str(folder).replace("%", "%%"))
         config.set_main_option("path_separator", "newline")
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Processes that share a database may start together; one migrates, the others find it done.
+                connection.execute(sqlalchemy.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 

@@ -73,8 +73,9 @@ def test_current_database_is_opened_without_loading_alembic(tmp_path, migrations
     open_database(tmp_path / "d.sqlite", migrations="room_migrations").dispose()
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
         "from trunkline.service.database import open_database\n"
-        "open_database(sys.argv[1] + '/d.sqlite', migrations='room_migrations')\n"
+        "open_database(Path(sys.argv[1], 'd.sqlite'), migrations='room_migrations')\n"
         "sys.exit('alembic' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False).returncode == 0

@@ -19,7 +19,7 @@ from trunkline.service.config import ServiceConfig
 from trunkline.service.database import reading
 from trunkline.service.files import lock_directory
 from trunkline.service.metrics import Metrics
-from trunkline.service.nonces import NonceStore
+from trunkline.service.nonces import Nonces, NonceStore
 from trunkline.service.readiness import Check
 from trunkline.service.signatures import RequestVerifier
 
@@ -60,13 +60,16 @@ class Standing:
 
     @classmethod
     @contextmanager
-    def opening(cls, config: AuthorityConfig, role: str, clock: Clock) -> Iterator[Self]:
+    def opening(
+        cls, config: AuthorityConfig, role: str, clock: Clock, *, nonces: Nonces | None = None
+    ) -> Iterator[Self]:
         """Load and verify everything, and take the data directory; all is given up if the block fails.
 
         Args:
             config: The role's configuration.
             role: The role's name, which is also that of its audience and of its folder in `data_dir`.
             clock: The service's time.
+            nonces: Where used nonces are kept; if not given, in a file of this process alone.
 
         Raises:
             ConfigurationError: A file cannot be read.
@@ -80,8 +83,9 @@ class Standing:
             registry = RegistryFile(
                 config.registry, parameters.registry_key, serial_file=directory / "registry-serial"
             )
-            nonces = NonceStore(directory / "nonces.sqlite")
-            resources.callback(nonces.close)
+            if nonces is None:
+                nonces = own_nonces = NonceStore(directory / "nonces.sqlite")
+                resources.callback(own_nonces.close)
             verifier = RequestVerifier(parameters.audience(role), registry.key_of, nonces, clock)
             yield cls(parameters, registry, verifier, directory, resources, clock)
         except BaseException:

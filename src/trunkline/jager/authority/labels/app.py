@@ -19,7 +19,7 @@ from trunkline.jager.messages.labels import (
 )
 from trunkline.service.application import binary, create_application, require_media_type, sender_of
 from trunkline.service.clock import Clock
-from trunkline.service.database import open_database, storage_errors
+from trunkline.service.database import open_database, single_statements
 from trunkline.service.keys import load_secret
 from trunkline.service.metrics import SECONDS, SIZES
 from trunkline.service.openapi import binary_body, operation
@@ -38,11 +38,20 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
     Raises:
         TrunklineError: Keys, parameters, registry or data directory cannot be used.
     """
-    with Standing.opening(config, ROLE, clock) as standing:
+    # What a crash of the database takes is at most some of a day's count, and nonces of requests whose time
+    # has nearly passed; no label waits for a disk.
+    shared, nonces = None, None
+    if config.database is not None:
+        from trunkline.jager.authority.labels.shared_nonces import SharedNonces
+
+        shared = open_database(config.database, migrations=_MIGRATIONS, durable=False)
+        nonces = SharedNonces(shared)
+    with Standing.opening(config, ROLE, clock, nonces=nonces) as standing:
         keys = [LabelKey.from_bytes(load_secret(path, _KEY_SIZE, kind="label")) for path in config.keys]
         evaluator = LabelEvaluator(keys, standing.parameters)
-        # What a power failure takes is at most some of a day's count; no label waits for the disk.
-        engine = open_database(standing.directory / "labels.sqlite", migrations=_MIGRATIONS, durable=False)
+        engine = shared or open_database(
+            standing.directory / "labels.sqlite", migrations=_MIGRATIONS, durable=False
+        )
         standing.resources.callback(engine.dispose)
 
     metrics = standing.metrics()
@@ -86,7 +95,7 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
         standing.check_in_force()
         request = LabelRequest.decode(body)
         evaluator.check(request)
-        with storage_errors(), engine.begin() as connection:
+        with single_statements(engine) as connection:
             reserve(
                 connection,
                 _quota,

@@ -13,5 +13,5 @@ def upgrade() -> None:
         "quota",
         sa.Column("party", sa.LargeBinary, primary_key=True),
         sa.Column("day", sa.Integer, primary_key=True),
-        sa.Column("used", sa.Integer, nullable=False),
+        sa.Column("used", sa.BigInteger, nullable=False),
     )
