@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from time import sleep
+from typing import Any
 
 from trunkline.errors import QuotaError, UnavailableError
 from trunkline.jager.record_store.cassandra_session import Row, Session
@@ -85,7 +86,7 @@ class GrantTable:
         2. The labels are counted against the quota, together with a note of the grant in one partition.
         3. Each index gives the grant its place: how many other grants have one before it.
         """
-        if not self._session.run(self._place, (use.indices[0], use.grant_id)):  # 1
+        if not self._read(self._place, (use.indices[0], use.grant_id)):  # 1
             self._count_labels(use, quota)  # 2
         return self._places(use)  # 3
 
@@ -118,9 +119,9 @@ class GrantTable:
         labels, requester = len(use.indices), use.requester_id
         keep = self._time_to_live(use.day)
         for attempt in range(_ATTEMPTS):
-            if self._session.run(self._counted, (requester, use.grant_id)):
+            if self._read(self._counted, (requester, use.grant_id)):
                 return
-            rows = self._session.run(self._used, (requester,))
+            rows = self._read(self._used, (requester,))
             day, used = rows[0][1:] if rows else (None, None)
             # A day ahead of ours is that of a process whose clock is: its count is the newer one.
             total = labels + (used if day is not None and day >= use.day else 0)
@@ -137,6 +138,15 @@ class GrantTable:
                 return
             _pause(attempt)
         raise UnavailableError("the cluster did not count a grant in time; ask again")
+
+    def _read(self, statement: Any, parameters: Sequence[Any]) -> list[Row]:
+        """Read what conditional writes have settled; a read that meets one under way may have to wait."""
+        for attempt in range(_ATTEMPTS):
+            rows = self._session.attempt(statement, [parameters])[0]
+            if rows is not None:
+                return rows
+            _pause(attempt)
+        raise UnavailableError("the cluster did not answer in time; ask again")
 
     def _places(self, use: GrantUse) -> list[int]:
         keep = self._time_to_live(use.day)

@@ -238,7 +238,7 @@ def errors_of_ours() -> Iterator[None]:
                 raise ConfigurationError(
                     "the cluster refuses the user or the password; check `username` and `password_file`"
                 ) from error
-            if isinstance(one, ssl.SSLError):
+            if "[SSL" in str(one):  # the driver makes another class of it
                 raise ConfigurationError(
                     "the cluster's certificate is not accepted, or it does not accept ours; "
                     "check `ca_file`, `certificate` and `key`"
