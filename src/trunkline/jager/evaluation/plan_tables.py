@@ -50,6 +50,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "records_kept": plan.records_kept,
         "disk_write_mb_per_second": plan.disk_write_mb_per_second,
         "needs": {party: asdict(need) for party, need in plan.needs.items()},
+        "all_services": asdict(plan.services),
         "all_carriers": asdict(plan.carriers),
         "nodes": [asdict(store_nodes(plan, machine)) for machine in MACHINES],
         "calls_by_one_machine": calls_by_one_machine(plan),
@@ -79,6 +80,7 @@ and night, in {_number(plan.label_requests_per_second)} requests."""
 def _needs(plan: Plan) -> str:
     header = ["party", "cores", "busy", "in, Mbps", "out, Mbps", "disk, TB", "memory, GB", "money a day"]
     rows = [_need(party, need) for party, need in plan.needs.items()]
+    rows.append(_need("authorities and record store together", plan.services))
     rows.append(_need("all carriers together", plan.carriers))
     return f"""## What every party needs
 {table(header, rows)}

@@ -77,6 +77,7 @@ class Plan:
         costs: What it was computed from.
         needs: By party.
         carriers: All carriers together.
+        services: All authorities and the record store together.
         labels_per_second: What the label authority evaluates, day and night.
         label_requests_per_second: In as many requests.
         stored_per_second: Records that are stored on average, dummies included.
@@ -89,6 +90,7 @@ class Plan:
     costs: Costs
     needs: dict[str, Need]
     carriers: Need
+    services: Need
     labels_per_second: float
     label_requests_per_second: float
     stored_per_second: float
@@ -139,18 +141,33 @@ def make_plan(demand: Demand, costs: Costs) -> Plan:
     requests = sum(carrier.requests for carrier in carriers)
     stored = sum(carrier.stored for carrier in carriers)
     peak_stored = sum(carrier.peak_stored for carrier in carriers)
+    services = {
+        LABEL_AUTHORITY: _labels_need(demand, costs, sizes, slots, requests),
+        **_small_authorities(demand, costs),
+        STORE_PROCESSES: _store_need(demand, costs, sizes, peak_stored, stored),
+        STORE_DATABASE: _database_need(demand, stored, peak_stored),
+    }
     needs = {
         "a carrier: the largest": each[0],
         "a carrier: of average size": _carrier_need(demand, costs, sizes, average),
         "a carrier: the median": each[len(each) // 2],
-        LABEL_AUTHORITY: _labels_need(demand, costs, sizes, slots, requests),
-        **_small_authorities(demand, costs),
-        STORE_PROCESSES: _store_need(demand, costs, sizes, peak_stored, stored),
+        **services,
     }
-    needs[STORE_DATABASE] = _database_need(demand, stored, peak_stored)
-    kept = stored * SECONDS_A_DAY * demand.retention_days
-    written = peak_stored * _disk_bytes(demand) * demand.replication * WRITE_AMPLIFICATION.value / 1e6
-    return Plan(demand, costs, needs, _together(each), slots, requests, stored, peak_stored, kept, written)
+    return Plan(
+        demand,
+        costs,
+        needs,
+        carriers=_together(each),
+        services=_together(list(services.values())),
+        labels_per_second=slots,
+        label_requests_per_second=requests,
+        stored_per_second=stored,
+        peak_stored_per_second=peak_stored,
+        records_kept=stored * SECONDS_A_DAY * demand.retention_days,
+        disk_write_mb_per_second=(
+            peak_stored * _disk_bytes(demand) * demand.replication * WRITE_AMPLIFICATION.value / 1e6
+        ),
+    )
 
 
 def _carrier(demand: Demand, share: float) -> _Carrier:

@@ -22,6 +22,7 @@ def as_json(measured: Measured) -> dict[str, Any]:
     return {
         "pairing_us": round(measured.pairing_us, 1),
         "reference_pairing_us": REFERENCE_PAIRING_US,
+        "prototype_machine": prototype.MACHINE,
         "table2": {name: asdict(row) for name, row in table_2(measured).items()},
         "table3": {
             name: {

@@ -2,13 +2,14 @@
 
 import json
 import re
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from trunkline.cli.main import app
-from trunkline.errors import InputError
-from trunkline.jager.evaluation import paper, prototype, tables
+from trunkline.errors import ConfigurationError, InputError
+from trunkline.jager.evaluation import evaluation, growth, paper, parties, prototype, tables, tasks
 from trunkline.jager.evaluation.evaluation import Measured, table_2
 from trunkline.jager.evaluation.growth import GrowthPoint, measure_growth
 from trunkline.jager.evaluation.inconsistencies import inconsistencies
@@ -95,6 +96,26 @@ def test_markdown_names_every_inconsistency():
     for one in inconsistencies():
         assert one.stated in page
         assert one.computed in page
+
+
+def test_command_without_a_folder_prints_the_page_and_draws_nothing(monkeypatch):
+    found = measured()
+    monkeypatch.setattr(parties, "Parties", lambda: None)
+    monkeypatch.setattr(tasks, "measure_tasks", lambda *_: found.tasks)
+    monkeypatch.setattr(growth, "measure_growth", lambda *_: found.growth)
+    monkeypatch.setattr(evaluation, "measure_pairing_us", lambda: 471.0)
+    result = CliRunner().invoke(app, ["bench", "paper"])
+    assert result.exit_code == 0, result.output
+    assert "## Table 3: milliseconds of each task" in result.stdout
+    assert "svg" not in result.stdout
+
+
+def test_plots_without_matplotlib_are_refused_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = CliRunner().invoke(app, ["bench", "paper", "--out", str(tmp_path / "docs")])
+    assert isinstance(result.exception, ConfigurationError)
+    assert "pip install" in str(result.exception)
+    assert not (tmp_path / "docs").exists()
 
 
 def test_growth_with_too_few_records_is_refused(tmp_path):

@@ -90,6 +90,7 @@ def test_money_is_cores_disk_and_egress():
     assert cores.needs[LABEL_AUTHORITY].cost_per_day == cores.needs[LABEL_AUTHORITY].cores * 24
     disks = plan(core_hour_cost=0, tb_month_cost=30)
     assert disks.needs[DATABASE].cost_per_day == pytest.approx(disks.needs[DATABASE].disk_tb)
+    assert disks.services.cost_per_day > disks.needs[DATABASE].cost_per_day
     egress = plan(core_hour_cost=0, tb_month_cost=0, egress_tb_cost=1)
     assert egress.needs["a carrier: the largest"].cost_per_day > 0
 
