@@ -10,7 +10,7 @@ import structlog
 
 from trunkline.errors import ConfigurationError, NotReadyError, StorageError
 from trunkline.service import monitoring
-from trunkline.service.config import MonitoringAddress
+from trunkline.service.config import MonitoringAddress, ServiceConfig
 from trunkline.service.metrics import Metrics
 from trunkline.service.monitoring import Monitor, Watched
 from trunkline.service.readiness import DISK_FLOOR, Checks, disk_check, free_bytes
@@ -150,3 +150,9 @@ def test_disk_check_fails_before_the_disk_is_full(tmp_path, monkeypatch):
 def test_disk_that_cannot_be_looked_at_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError, match="cannot look at"):
         free_bytes(tmp_path / "gone")
+
+
+def test_service_is_not_watched_unless_it_is_given_a_port(tmp_path):
+    config = ServiceConfig(port=1, data_dir=tmp_path)
+    assert config.monitoring is None
+    assert config.model_copy(update={"metrics_port": 2}).monitoring == ("127.0.0.1", 2)
