@@ -145,6 +145,8 @@ def _go_on(output: Output, parameters: Parameters, step: Step) -> None:
             output.cut_back()
             check_room(output.folder, network, progress)
         if output.is_new:
+            # From here on the folder is known as one that a run may overwrite.
+            output.note()
             set_up(
                 output,
                 parameters,

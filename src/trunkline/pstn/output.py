@@ -69,7 +69,7 @@ class Output:
 
     Raises:
         InputError: The folder holds something else.
-        StorageError: What it holds is damaged, or it cannot be written to.
+        StorageError: What it holds is damaged.
     """
 
     def __init__(self, folder: Path, parameters: dict[str, Any]) -> None:
@@ -84,9 +84,6 @@ class Output:
                     f"{folder} holds a network that was generated from other parameters: "
                     "state the same ones to go on with it, or name another folder"
                 )
-        else:
-            # From here on the folder is known as one that a run may overwrite.
-            self.note()
 
     @property
     def is_new(self) -> bool:
