@@ -1,5 +1,6 @@
-"""`trunkline record-store`: runs the record store, and prepares and fills its cluster."""
+"""`trunkline record-store`: runs the record store, keeps its data safe, prepares and fills its cluster."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +75,68 @@ def migrate(config: _Config, as_json: _Json = False) -> None:
             f"all {state.verified} records are in the cluster; "
             "remove `embedded_data_dir` from the configuration and restart the store"
         )
+
+
+@app.command("backup")
+def backup(
+    config: _Config,
+    to: Annotated[Path, typer.Option(help="A new folder for the backup.")],
+    as_json: _Json = False,
+) -> None:
+    """Copies the embedded store, running or not, with the checksum of every file."""
+    from trunkline.jager.record_store.backup import back_up
+    from trunkline.jager.record_store.config import load
+
+    with bar("copying bytes", None) as shown:
+        manifest = back_up(load(config), to, time.time, shown.advance, lambda total: shown.set(0, total))
+    result = {
+        "made_at": manifest.made_at,
+        "files": len(manifest.files),
+        "bytes": sum(file.size for file in manifest.files.values()),
+    }
+    if as_json:
+        print_json(result)
+    else:
+        console.print(f"everything acknowledged before now is in {to}: {result['bytes'] / 1e6:.0f} MB")
+
+
+@app.command("restore")
+def restore(
+    config: _Config,
+    source: Annotated[Path, typer.Option("--from", help="The folder of a backup.")],
+    as_json: _Json = False,
+) -> None:
+    """Makes the data of a store that has none from a backup, and checks every file's checksum."""
+    from trunkline.jager.record_store.backup import restore as restore_backup
+    from trunkline.jager.record_store.config import load
+
+    with bar("copying bytes", None) as shown:
+        manifest = restore_backup(load(config), source, shown.advance, lambda total: shown.set(0, total))
+    if as_json:
+        print_json({"made_at": manifest.made_at, "files": len(manifest.files)})
+    else:
+        console.print("the store's data are as they were; start it with `trunkline record-store serve`")
+
+
+@app.command("check")
+def check(config: _Config, as_json: _Json = False) -> None:
+    """Reads all data of an embedded store that does not run, and checks all checksums."""
+    from trunkline.jager.record_store.backup import check_store
+    from trunkline.jager.record_store.config import load
+
+    entries = 0
+
+    def step(more: int) -> None:
+        nonlocal entries
+        entries += more
+        shown.advance(more)
+
+    with bar("checking entries", None) as shown:
+        check_store(load(config), step)
+    if as_json:
+        print_json({"entries": entries})
+    else:
+        console.print(f"all {entries} entries are sound")
 
 
 def _cluster_of(path: Path) -> "tuple[RecordStoreConfig, CassandraConfig]":

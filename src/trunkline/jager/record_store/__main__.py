@@ -7,6 +7,8 @@ from pathlib import Path
 
 from trunkline.errors import TrunklineError
 
+SWITCH_INTERVAL_S = 0.0005
+
 
 def run(config_file: Path) -> None:
     """Serve until SIGTERM.
@@ -21,6 +23,9 @@ def run(config_file: Path) -> None:
     from trunkline.service.server import serve
 
     configure_logging(SERVICE)
+    # A thread that computes gives the interpreter to others after so long; with 5 ms, the default, a look-up
+    # would wait for the writing of records.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     config = load(config_file)
     serve(
         create(config),

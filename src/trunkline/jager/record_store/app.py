@@ -28,11 +28,13 @@ from trunkline.jager.messages.retrieval import (
 )
 from trunkline.jager.metrics import party_checks, party_metrics
 from trunkline.jager.record_store.acceptance import Acceptance
+from trunkline.jager.record_store.backup import Snapshots
 from trunkline.jager.record_store.config import RecordStoreConfig
 from trunkline.jager.record_store.ingest import Ingest
 from trunkline.jager.record_store.metrics import StoreMetrics, measure_store
 from trunkline.jager.record_store.retention import SweepHistory, run_sweeps
 from trunkline.jager.record_store.retrieval import Retrieval
+from trunkline.jager.record_store.rocks_engine import RocksEngine
 from trunkline.jager.record_store.storage import open_storage
 from trunkline.jager.record_store.verification import RecordVerifier
 from trunkline.service.application import authenticated, binary, body_of, create_application, read_body
@@ -93,17 +95,21 @@ def create(config: RecordStoreConfig, clock: Clock = time.time) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sweeps = threading.Thread(
-            target=run_sweeps, args=(engine, config.retention_days, clock, stop, sweep_history)
-        )
-        sweeps.start()
+        sweeping = (engine, config.retention_days, clock, stop, sweep_history)
+        threads = [threading.Thread(target=run_sweeps, args=sweeping, name="sweeps")]
+        if isinstance(engine, RocksEngine):
+            snapshots = Snapshots(engine, config.data_dir)
+            threads.append(threading.Thread(target=snapshots.run, args=(stop,), name="snapshots"))
+        for thread in threads:
+            thread.start()
         ingest.start()
         try:
             yield
         finally:
             stop.set()
             await asyncio.to_thread(ingest.close)
-            await asyncio.to_thread(sweeps.join)
+            for thread in threads:
+                await asyncio.to_thread(thread.join)
             resources.close()
 
     app = create_application(

@@ -5,7 +5,7 @@ u32 hour | the record without its idx.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,8 +65,8 @@ class RocksEngine:
     def days_of(self, candidates: Sequence[Candidate], today: int) -> list[int | None]:
         """See `RecordEngine`.
 
-        One step an index, which the filters answer without reading the disk, says that nearly all are new. The
-        others are looked up day by day: there may be any number of records under one index.
+        One step an index, which the filters answer without reading the disk, says that nearly all are new.
+        The others are looked up day by day: there may be any number of records under one index.
         """
         starts = [one.idx + _u32(max(one.first_day, 0)) for one in candidates]
         keys: list[bytes] = []
@@ -188,6 +188,18 @@ class RocksEngine:
         while chunk := self._store.scan(_GRANTS, start, end, _LOOKUP_CHUNK):
             yield from chunk
             start = chunk[-1][0] + b"\x00"
+
+    def snapshot(self, path: Path) -> None:
+        """Make a copy of everything as it is now in a new folder of the same file system, by hard links."""
+        self._store.snapshot(path)
+
+    def verify(self, step: Callable[[int], None]) -> None:
+        """Read everything, and with it check all checksums; `step` is told how many more entries were read.
+
+        Raises:
+            StorageError: Something is damaged.
+        """
+        self._store.verify(step)
 
     def check(self) -> None:
         """See `RecordEngine`."""
