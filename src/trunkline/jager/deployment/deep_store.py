@@ -1,19 +1,18 @@
 """A record store that holds millions of records: filling it, and watching it while it works.
 
-The database is filled through the storage interface with random bytes of a record's size, as days of calls would have
-filled it.
+The database is filled through the storage interface with random bytes of a record's size, as days of calls
+would have filled it.
 """
 
 import os
 import statistics
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from trunkline.jager.messages.record import INDEX_SIZE, RECORD_ID_SIZE, RECORD_SIZE
+from trunkline.jager.messages.record import INDEX_SIZE, RECORD_ID_SIZE, RECORD_KEY_SIZE, RECORD_SIZE
 from trunkline.jager.record_store.engine import StoredRecord, record_key
 from trunkline.jager.record_store.retention import SECONDS_A_DAY
 from trunkline.jager.record_store.rocks_engine import RocksEngine
@@ -22,58 +21,87 @@ WINDOW = 21
 """Labels of one trace."""
 
 DAYS = 90
+"""Days that the records are spread over."""
+
+STORED_SIZE = RECORD_KEY_SIZE + 4 + RECORD_SIZE - INDEX_SIZE
+"""Bytes of a record at rest: its key, the hour, and the record without the index that begins the key."""
 
 _BATCH = 4096
+_SMALL_BATCH = 64
+_KNOWN = 100_000
 _IDX_START = 14
 _HOURS_A_DAY = 24
-_SAMPLES = 100_000
 _PAUSE_S = 0.005
+_LOOK_S = 0.2
+_CALM_LOOKS = 5
 
 
 class DeepStore:
-    """An open database that is filled with made-up records, and remembers some of their indices.
+    """An open database of made-up records.
 
     Args:
         path: The database's folder.
         now: Unix time of the newest records.
     """
 
+    small_write = _SMALL_BATCH * STORED_SIZE
+    """Bytes that `write_some` stores."""
+
     def __init__(self, path: Path, now: float) -> None:
         self.engine = RocksEngine(path)
         self.today = int(now) // SECONDS_A_DAY
-        self._known: deque[bytes] = deque(maxlen=_SAMPLES)
-        self._written_before = bytes_written()
+        self._path = path
+        self._known: list[bytes] = []
 
-    def fill(self, start: int, end: int, total: int, step: Callable[[int], None]) -> None:
-        """Stores the made-up records from number `start` to `end` of `total`, in the order of their days."""
+    def fill(self, start: int, end: int, total: int, step: Callable[[int], None]) -> float:
+        """Stores the made-up records from number `start` to `end` of `total`, in the order of their days.
+
+        Returns:
+            How many bytes were written to the disk for each byte stored, log and merging included.
+        """
+        written = self.bytes_written()
         for first in range(start, end, _BATCH):
             count = min(_BATCH, end - first)
-            day = self.today - DAYS + 1 + first * DAYS // total
-            made = os.urandom(count * RECORD_SIZE)
-            records = [made[at : at + RECORD_SIZE] for at in range(0, len(made), RECORD_SIZE)]
-            self.engine.put_batch([_stored(record, day) for record in records])
-            self._known.extend(record[_IDX_START : _IDX_START + INDEX_SIZE] for record in records[::64])
+            self.engine.put_batch(_made_up(count, self.today - DAYS + 1 + first * DAYS // total))
             step(count)
+        self.settle()
+        return round((self.bytes_written() - written) / ((end - start) * STORED_SIZE), 1)
 
-    def window(self) -> list[bytes]:
-        """Sorted indices as those of a trace: some have a record, most have none."""
-        at = int.from_bytes(os.urandom(4), "big") % (len(self._known) - WINDOW)
-        found = [self._known[at + number] for number in range(0, WINDOW, 5)]
-        return sorted(found + [os.urandom(INDEX_SIZE) for _ in range(WINDOW - len(found))])
+    def sample(self) -> None:
+        """Picks indices from all over the database, for `look_up`."""
+        while len(self._known) < _KNOWN:
+            page = self.engine.page(os.urandom(INDEX_SIZE), WINDOW)
+            self._known += [one.key[:INDEX_SIZE] for one in page]
 
     def look_up(self) -> None:
         """What a retrieval asks the database: the keys under the indices of a window, then their records."""
-        self.engine.get(self.engine.keys(self.window(), self.today - DAYS, 1000))
+        at = int.from_bytes(os.urandom(4), "big") % (len(self._known) - WINDOW * WINDOW)
+        # Some labels of a window have a record, most have none.
+        found = self._known[at : at + WINDOW * 5 : WINDOW]
+        window = sorted(found + [os.urandom(INDEX_SIZE) for _ in range(WINDOW - len(found))])
+        self.engine.get(self.engine.keys(window, self.today - DAYS, 1000))
 
     def write_some(self) -> None:
         """Stores as many records durably as a small contribution has."""
-        made = [os.urandom(RECORD_SIZE) for _ in range(64)]
-        self.engine.put_batch([_stored(record, self.today) for record in made])
+        self.engine.put_batch(_made_up(_SMALL_BATCH, self.today))
 
     def settle(self) -> None:
-        """Waits until nothing is left to be merged."""
-        while self.engine.measurements()["pending_compaction_bytes"]:
-            time.sleep(_PAUSE_S)
+        """Waits until the database has nothing left to merge."""
+        calm = 0
+        while calm < _CALM_LOOKS:
+            now = self.engine.measurements()
+            calm = 0 if now["pending_compaction_bytes"] or now["running_compactions"] else calm + 1
+            time.sleep(_LOOK_S)
+
+    def bytes_on_disk(self) -> int:
+        """What its files take."""
+        return bytes_on_disk(self._path)
+
+    @staticmethod
+    def bytes_written() -> int:
+        """What this process has caused to be written to disks so far."""
+        lines = Path("/proc/self/io").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
 
     def close(self) -> None:
         """Closes the database."""
@@ -110,9 +138,14 @@ def timed(calls: Sequence[Callable[[], None]]) -> Iterator[list[list[float]]]:
 
 
 def percentiles(times: Sequence[float]) -> dict[str, float]:
-    """p50, p99 and the largest of some milliseconds."""
+    """p50, p99 and the largest of some milliseconds, and how many there are."""
     cuts = statistics.quantiles(times, n=100, method="inclusive")
-    return {"p50_ms": round(cuts[49], 2), "p99_ms": round(cuts[98], 2), "max_ms": round(max(times), 1)}
+    return {
+        "p50_ms": round(cuts[49], 2),
+        "p99_ms": round(cuts[98], 2),
+        "max_ms": round(max(times), 1),
+        "count": len(times),
+    }
 
 
 def bytes_on_disk(folder: Path) -> int:
@@ -126,12 +159,14 @@ def bytes_on_disk(folder: Path) -> int:
     return found
 
 
-def bytes_written() -> int:
-    """What this process has caused to be written to disks so far."""
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
-
-
-def _stored(record: bytes, day: int) -> StoredRecord:
-    idx = record[_IDX_START : _IDX_START + INDEX_SIZE]
-    return StoredRecord(record_key(idx, day, record[:RECORD_ID_SIZE]), day * _HOURS_A_DAY, record)
+def _made_up(count: int, day: int) -> list[StoredRecord]:
+    made = os.urandom(count * RECORD_SIZE)
+    records = [made[at : at + RECORD_SIZE] for at in range(0, len(made), RECORD_SIZE)]
+    return [
+        StoredRecord(
+            record_key(record[_IDX_START : _IDX_START + INDEX_SIZE], day, record[-RECORD_ID_SIZE:]),
+            day * _HOURS_A_DAY,
+            record,
+        )
+        for record in records
+    ]
