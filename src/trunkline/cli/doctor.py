@@ -34,7 +34,8 @@ def doctor(
     findings = [
         finding
         for name in _SERVICES
-        for finding in _check_service(name, getattr(loaded.carrier, f"{name}_url"), loaded.carrier.ca_file)
+        for url in getattr(loaded.carrier, f"{name}_url")
+        for finding in _check_service(name, url, loaded.carrier.ca_file)
     ]
     if loaded.sources is None:
         findings.append(Finding("warning", "no-sources", "no call records are configured", "set `sources`"))

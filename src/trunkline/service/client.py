@@ -1,9 +1,12 @@
-"""The client of other parties' services: bounded retries, each signed anew, answers of limited size."""
+"""The client of other parties' services: bounded retries, each signed anew, answers of limited size.
+
+A service may have several servers; what one of them does not answer is asked of the next.
+"""
 
 import http.cookiejar
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from trunkline.errors import (
     UnavailableError,
 )
 from trunkline.service.problems import error_from_problem
+from trunkline.service.server_list import Servers
 
 JSON = "application/json"
 
@@ -61,14 +65,15 @@ class Answer:
 class ServiceClient:
     """Requests to one service. Safe to share between threads; connections are kept and used again.
 
-    Failed connections, timeouts and the statuses 502, 503, 504 are retried with exponential waits and
-    jitter; 429 is when the service says that the wait is short. Redirects are not followed, and cookies and
-    the environment's proxy settings are not used.
+    Failed connections, timeouts and the statuses 502, 503, 504 are retried: at once at another server if
+    there is one that was not tried, else with exponential waits and jitter. 429 is retried when the service
+    says that the wait is short. Redirects are not followed, and cookies and the environment's proxy settings
+    are not used.
     """
 
     def __init__(
         self,
-        base_url: str,
+        base_url: str | Sequence[str],
         *,
         auth: Callable[[httpx.Request], httpx.Request] | None = None,
         ca_file: Path | None = None,
@@ -82,11 +87,12 @@ class ServiceClient:
         """Prepare a client; nothing is sent yet.
 
         Args:
-            base_url: The service's address, `https://host:port`.
+            base_url: The service's address, `https://host:port`, or those of its servers: they share what
+                they know of nonces and quotas, so that a request counts once whichever answers.
             auth: Signs each request, usually a `RequestAuth`.
             ca_file: PEM file of the certificate authority to trust instead of the public ones.
             timeout_s: Limit for connecting and for each read and write; a whole answer may take twice that.
-            attempts: How often a request is tried in all.
+            attempts: How often a request is tried in all, whichever server.
             proxy: `http://` or `socks5h://` address of a proxy.
             fresh_connections: Use a new connection for each request, without TLS resumption, so that the
                 service cannot tell that two requests have one sender.
@@ -96,16 +102,17 @@ class ServiceClient:
         Raises:
             ConfigurationError: The certificate file or the proxy address cannot be used.
         """
-        self._name = base_url.rstrip("/")
+        urls = (base_url,) if isinstance(base_url, str) else tuple(base_url)
+        self._name = urls[0].rstrip("/")
+        self._servers = Servers(urls, keep=not fresh_connections)
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._max_answer = max_answer
         no_cookies = http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         try:
             self._client = httpx.Client(
-                base_url=base_url,
                 auth=auth,
-                verify=_trust(ca_file) if base_url.startswith("https:") else False,
+                verify=_trust(ca_file) if any(url.startswith("https:") for url in urls) else False,
                 timeout=timeout_s,
                 proxy=proxy,
                 trust_env=False,
@@ -157,6 +164,7 @@ class ServiceClient:
         params: Mapping[str, str | int] | None,
         idempotent: bool,
     ) -> Answer:
+        tried: list[str] = []
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._attempts),
             wait=_wait,
@@ -164,17 +172,19 @@ class ServiceClient:
             reraise=True,
         )
         try:
-            return retrying(self._send_once, method, path, body, headers, params, idempotent)
+            return retrying(self._send_to_one, tried, method, path, body, headers, params, idempotent)
         except _TransientError as failure:
             _logger.warning("service unavailable", attempts=self._attempts, reason=failure.reason)
             if failure.problem is not None:
                 raise failure.problem from failure
+            servers = "" if len(self._servers) == 1 else f" at {len(self._servers)} servers"
             raise UnavailableError(
-                f"{self._name} is not available ({failure.reason}); tried {self._attempts} times"
+                f"{self._name} is not available ({failure.reason}); tried {self._attempts} times{servers}"
             ) from failure
 
-    def _send_once(
+    def _send_to_one(
         self,
+        tried: list[str],
         method: str,
         path: str,
         body: bytes,
@@ -182,7 +192,27 @@ class ServiceClient:
         params: Mapping[str, str | int] | None,
         idempotent: bool,
     ) -> Answer:
-        request = self._client.build_request(method, path, content=body, headers=headers, params=params)
+        server = self._servers.choose(tried)
+        tried.append(server)
+        try:
+            return self._send_once(method, server + path, body, headers, params, idempotent)
+        except _TransientError as failure:
+            # A quota is the same at all servers; no other one is to be troubled for it.
+            if failure.problem is None:
+                self._servers.failed(server)
+                failure.others_left = len(set(tried)) < len(self._servers)
+            raise
+
+    def _send_once(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        params: Mapping[str, str | int] | None,
+        idempotent: bool,
+    ) -> Answer:
+        request = self._client.build_request(method, url, content=body, headers=headers, params=params)
         try:
             # The client's auth signs inside send(), so each attempt has a nonce and a time of its own.
             response = self._client.send(request, stream=True)
@@ -240,6 +270,7 @@ class _TransientError(Exception):
         self.reason = reason
         self.retry_after = retry_after
         self.problem = problem
+        self.others_left = False
 
 
 _backoff = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGEST_WAIT_S)
@@ -247,6 +278,8 @@ _backoff = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT_S, max=_LONGE
 
 def _wait(state: tenacity.RetryCallState) -> float:
     failure = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(failure, _TransientError) and failure.others_left:
+        return 0.0
     asked = failure.retry_after if isinstance(failure, _TransientError) else None
     wait = _backoff(state)
     return wait if asked is None else max(wait, min(asked, _LONGEST_WAIT_S))

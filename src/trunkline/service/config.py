@@ -6,9 +6,9 @@ Secrets are never values in a configuration, only paths of key files.
 
 import tomllib
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from trunkline.errors import ConfigurationError
 
@@ -65,6 +65,18 @@ class ServiceConfig(BaseModel):
             return None
         return TlsFiles(self.tls_certificate, self.tls_key)
 
+
+def _one_or_several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Addresses = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^https?://[^/]+/?$")], ...],
+    BeforeValidator(_one_or_several),
+    Field(min_length=1, max_length=16),
+]
+"""Where a service is: scheme, host and, if need be, port; a list if it has several servers that share what
+they know. Plain HTTP is for what never leaves the machine."""
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -175,3 +175,77 @@ def test_unusable_certificate_file_and_proxy_are_configuration_errors(tmp_path):
             ServiceClient(URL, ca_file=path)
     with pytest.raises(ConfigurationError, match="proxy"):
         ServiceClient(URL, proxy="gopher://x")
+
+
+def several(answers, requests, **options):
+    """A client of servers a, b, c; `answers` gives each one's, by its letter."""
+
+    def handle(request):
+        server = request.url.host[0]
+        requests.append((server, request))
+        answer = answers[server]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer() if callable(answer) else answer
+
+    urls = [f"https://{name}.example" for name in "abc"]
+    return ServiceClient(urls, transport=httpx.MockTransport(handle), **options)
+
+
+def hosts(requests):
+    return [server for server, _ in requests]
+
+
+def test_dead_and_unavailable_servers_are_passed_over_at_once_and_each_attempt_is_signed_anew(waits):
+    requests = []
+    down = {"a": httpx.ConnectError("refused"), "b": problem(UnavailableError("x")), "c": httpx.Response(200)}
+    client = several(down, requests, auth=RequestAuth(IdentityKey.generate(), "0" * 32, "d/labels"))
+    client.post("/x", b"1", "application/x")
+    while "a" not in hosts(requests) or "b" not in hosts(requests):
+        # Which one is first is drawn.
+        requests.clear()
+        client = several(down, requests, auth=RequestAuth(IdentityKey.generate(), "0" * 32, "d/labels"))
+        client.post("/x", b"1", "application/x")
+    assert hosts(requests)[-1] == "c"
+    assert set(waits) <= {0.0}
+    assert len({request.headers["signature"] for _, request in requests}) == len(requests)
+    requests.clear()
+    client.post("/x", b"1", "application/x")
+    assert hosts(requests) == ["c"], "the server that answered is remembered"
+
+
+def test_attempts_are_bounded_over_all_servers_and_wait_once_each_was_tried(waits):
+    requests = []
+    down = dict.fromkeys("abc", httpx.ConnectError("refused"))
+    with pytest.raises(UnavailableError, match="tried 5 times at 3 servers"):
+        several(down, requests).post("/x", b"1", "application/x")
+    assert len(requests) == 5
+    assert set(hosts(requests[:3])) == set("abc")
+    assert waits[:2] == [0.0, 0.0]
+    assert all(wait > 0 for wait in waits[2:])
+
+
+def test_refusal_by_one_server_is_not_asked_of_another(waits):
+    # A quota, or a signature that is wrong, is the same at all of them.
+    requests = []
+    refusing = dict.fromkeys("abc", problem(QuotaError("none left")))
+    with pytest.raises(QuotaError, match="none left"):
+        several(refusing, requests).post("/x", b"1", "application/x")
+    assert len(requests) == 1
+
+
+def test_request_that_may_have_arrived_is_not_given_to_another_server_unless_it_may_be_repeated(waits):
+    requests = []
+    silent = dict.fromkeys("abc", httpx.ReadTimeout("silence"))
+    with pytest.raises(UnavailableError, match="may have done"):
+        several(silent, requests).post("/x", b"1", "application/x", idempotent=False)
+    assert len(requests) == 1
+
+
+def test_fresh_connections_do_not_keep_to_one_server(waits):
+    # The servers are one party; a contributor that kept to one of them would stand out of a smaller crowd.
+    requests = []
+    client = several(dict.fromkeys("abc", httpx.Response(200)), requests, fresh_connections=True)
+    for _ in range(100):
+        client.post("/x", b"1", "application/x")
+    assert set(hosts(requests)) == set("abc")

@@ -1,15 +1,11 @@
 """The carrier's configuration file."""
 
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from trunkline.service.config import MonitoringAddress
+from trunkline.service.config import Addresses, MonitoringAddress
 from trunkline.telephony.providers import ProviderId
-
-Address = Annotated[str, Field(pattern=r"^https?://[^/]+/?$")]
-"""Of a service: scheme, host and, if need be, port. Plain HTTP is for what never leaves the machine."""
 
 
 class CarrierSection(BaseModel):
@@ -33,11 +29,11 @@ class CarrierSection(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     identity_key: Path
     member_secret: Path
-    labels_url: Address
-    membership_url: Address
-    authorization_url: Address
-    accountability_url: Address
-    record_store_url: Address
+    labels_url: Addresses
+    membership_url: Addresses
+    authorization_url: Addresses
+    accountability_url: Addresses
+    record_store_url: Addresses
     record_store_id: str = Field(pattern=r"^[0-9a-f]{32}$")
     ca_file: Path | None = None
     proxy: str | None = None

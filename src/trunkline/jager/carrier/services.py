@@ -1,6 +1,6 @@
 """The clients of all services that a carrier talks to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from trunkline.jager.carrier.config import CarrierSection
@@ -56,7 +56,7 @@ def open_services(
     def auth(service: str) -> RequestAuth:
         return RequestAuth(identity, section.id, parameters.audience(service), clock)
 
-    def signed(url: str, service: str) -> ServiceClient:
+    def signed(url: Sequence[str], service: str) -> ServiceClient:
         return ServiceClient(url, auth=auth(service), ca_file=section.ca_file, timeout_s=_TIMEOUT_S)
 
     return Services(

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from trunkline.jager.authority.standing import AuthorityConfig
+from trunkline.service.config import Addresses
 
 
 class AccountabilityConfig(AuthorityConfig):
@@ -32,8 +33,8 @@ class AccountabilityConfig(AuthorityConfig):
     verdict_key: Path
     id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     identity_key: Path
-    labels_url: str
-    membership_url: str
+    labels_url: Addresses
+    membership_url: Addresses
     ca_file: Path | None = None
     reports_per_month: Annotated[int, Field(ge=1)] = 10_000
     disavowals_per_month: Annotated[int, Field(ge=1)] = 100
