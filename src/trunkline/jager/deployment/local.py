@@ -53,7 +53,7 @@ AUTHORITY_ROLES = ("labels", "membership", "authorization", "accountability")
 RECORD_STORE = "record-store"
 _CARRIER = "carrier-"
 """What the names of the processes of carriers begin with."""
-_ADDRESS = "127.0.0.1"
+LOCAL_ADDRESS = "127.0.0.1"
 _SHORT = 40
 
 
@@ -120,7 +120,7 @@ class LocalDeployment:
         if self.exists:
             raise ConflictError(f"{self.directory} holds a deployment already; use another folder")
         self.public.mkdir(parents=True, exist_ok=True)
-        ports = dict(zip((*AUTHORITY_ROLES, RECORD_STORE), _free_ports(5), strict=True))
+        ports = dict(zip((*AUTHORITY_ROLES, RECORD_STORE), free_ports(5), strict=True))
         store_id = secrets.token_hex(16)
         halves = {role: make_keys(role, self._folder(role)) for role in (*AUTHORITY_ROLES, RECORD_STORE)}
         halves[RECORD_STORE]["id"] = store_id
@@ -147,7 +147,7 @@ class LocalDeployment:
         write_atomically(self.public / AUTHORITY_CERTIFICATE, ca_file.read_bytes(), mode=0o644)
         for role in (*AUTHORITY_ROLES, RECORD_STORE):
             issue_certificate(
-                ca_folder, f"{terms.deployment} {role}", [_ADDRESS, "localhost"], self._folder(role)
+                ca_folder, f"{terms.deployment} {role}", [LOCAL_ADDRESS, "localhost"], self._folder(role)
             )
         self._write_service_configs(fingerprint, ports, store_id, judge_id)
         for one in carriers:
@@ -176,8 +176,8 @@ class LocalDeployment:
                 "verdict_key": VERDICT_KEY_FILE,
                 "id": judge_id.hex,
                 "identity_key": IDENTITY_KEY_FILE,
-                "labels_url": _url(ports["labels"]),
-                "membership_url": _url(ports["membership"]),
+                "labels_url": local_url(ports["labels"]),
+                "membership_url": local_url(ports["membership"]),
                 "ca_file": f"../../public/{AUTHORITY_CERTIFICATE}",
             },
             RECORD_STORE: {"id": store_id, "key": STORE_KEY_FILE},
@@ -189,14 +189,14 @@ class LocalDeployment:
                 "parameters": f"{up}/public/parameters.json",
                 "root_fingerprint": fingerprint,
                 "registry": f"{up}/public/registry.json",
-                "host": _ADDRESS,
+                "host": LOCAL_ADDRESS,
                 "port": ports[role],
                 "data_dir": "data",
                 "tls_certificate": "tls.pem",
                 "tls_key": "tls.key",
                 name: section,
             }
-            _write_toml(self._folder(role) / "config.toml", config)
+            write_toml(self._folder(role) / "config.toml", config)
 
     def _write_carrier_config(
         self,
@@ -216,11 +216,11 @@ class LocalDeployment:
                 "name": carrier.title,
                 "identity_key": IDENTITY_KEY_FILE,
                 "member_secret": "member.key",
-                "labels_url": _url(ports["labels"]),
-                "membership_url": _url(ports["membership"]),
-                "authorization_url": _url(ports["authorization"]),
-                "accountability_url": _url(ports["accountability"]),
-                "record_store_url": _url(ports[RECORD_STORE]),
+                "labels_url": local_url(ports["labels"]),
+                "membership_url": local_url(ports["membership"]),
+                "authorization_url": local_url(ports["authorization"]),
+                "accountability_url": local_url(ports["accountability"]),
+                "record_store_url": local_url(ports[RECORD_STORE]),
                 "record_store_id": store_id,
                 "ca_file": f"../../public/{AUTHORITY_CERTIFICATE}",
                 "control_socket": "control.sock",
@@ -230,14 +230,15 @@ class LocalDeployment:
         folder = self.directory / "carriers" / carrier.name
         if carrier.sources:
             config["sources"] = "sources.toml"
-            _write_toml(folder / "sources.toml", {"source": [dict(one) for one in carrier.sources]})
-        _write_toml(folder / "carrier.toml", config)
+            write_toml(folder / "sources.toml", {"source": [dict(one) for one in carrier.sources]})
+        write_toml(folder / "carrier.toml", config)
 
     # --- running it -----------------------------------------------------------------------------------
 
     def start_services(self) -> list[Running]:
-        """Starts those of the four authorities and the record store that do not run, until they are ready."""
-        services = (*AUTHORITY_ROLES, RECORD_STORE)
+        """Starts those of the authorities and the record store that do not run, until they are ready."""
+        more = sorted(path.parent.name for path in self.directory.glob("authority/*-*/config.toml"))
+        services = (*AUTHORITY_ROLES, *more, RECORD_STORE)
         return self._start([name for name in services if self.processes.find(name) is None])
 
     def absent_carriers(self) -> list[str]:
@@ -277,7 +278,9 @@ class LocalDeployment:
         config = self._folder(process) / "config.toml"
         if process == RECORD_STORE:
             return ["trunkline.jager.record_store", "--config", str(config)]
-        return ["trunkline.jager.authority", "--role", process, "--config", str(config)]
+        # One more server of a role is called after it, as `labels-2`.
+        role = process.partition("-")[0]
+        return ["trunkline.jager.authority", "--role", role, "--config", str(config)]
 
     def stop(self) -> list[Running]:
         """Ends everything that was started here."""
@@ -288,7 +291,7 @@ class LocalDeployment:
             return _socket_check(self.carrier_config(process.removeprefix(_CARRIER)).parent / "control.sock")
         port = tomllib.loads((self._folder(process) / "config.toml").read_text())["port"]
         client = ServiceClient(
-            _url(port), ca_file=self.public / AUTHORITY_CERTIFICATE, timeout_s=2.0, attempts=1
+            local_url(port), ca_file=self.public / AUTHORITY_CERTIFICATE, timeout_s=2.0, attempts=1
         )
 
         def check() -> bool:
@@ -318,13 +321,14 @@ def provider_id(deployment: str, name: str) -> ProviderId:
     )
 
 
-def _url(port: int) -> str:
-    return f"https://{_ADDRESS}:{port}"
+def local_url(port: int) -> str:
+    """The address of a service that listens on a port."""
+    return f"https://{LOCAL_ADDRESS}:{port}"
 
 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((_ADDRESS, port)) == 0
+        return probe.connect_ex((LOCAL_ADDRESS, port)) == 0
 
 
 def _socket_check(path: Path) -> Callable[[], bool]:
@@ -339,7 +343,7 @@ def _socket_check(path: Path) -> Callable[[], bool]:
     return check
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody uses now, outside the range the kernel gives to outgoing connections."""
     found: list[int] = []
     deadline = time.monotonic() + 10
@@ -347,7 +351,7 @@ def _free_ports(count: int) -> list[int]:
         port = 20_000 + secrets.randbelow(12_000)
         with socket.socket() as probe:
             try:
-                probe.bind((_ADDRESS, port))
+                probe.bind((LOCAL_ADDRESS, port))
             except OSError:
                 if time.monotonic() > deadline:
                     raise ConfigurationError("no free port between 20000 and 32000 on 127.0.0.1") from None
@@ -357,5 +361,6 @@ def _free_ports(count: int) -> list[int]:
     return found
 
 
-def _write_toml(path: Path, value: Mapping[str, Any]) -> None:
+def write_toml(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a configuration file."""
     write_atomically(path, tomli_w.dumps(value).encode())
