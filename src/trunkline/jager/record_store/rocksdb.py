@@ -175,7 +175,7 @@ class KeyValueStore:
         with self._reading("read") as database:
             options = ReadOptions()
             options.set_total_order_seek(True)
-            options.fill_cache(False)  # noqa: FBT003 - the library names no argument
+            options.fill_cache(False)  # type: ignore[call-arg]  # noqa: FBT003 - the stubs lack the argument
             options.set_readahead_size(_READAHEAD)
             walker = database.families[family].iter(options)
             try:
