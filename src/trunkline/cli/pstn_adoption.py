@@ -19,9 +19,7 @@ def adoption(
     ] = None,
     carriers: Annotated[int, typer.Option(help="Carriers of a network.")] = 7_000,
     seeds: Annotated[int, typer.Option(help="Networks that are grown, 2 to 30.")] = 6,
-    plot: Annotated[
-        Path | None, typer.Option(help="Draw the curves to this file (.png, .svg or .pdf).")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves to this file (.png or .svg).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with a JSON list of points.")] = False,
 ) -> None:
     """Computes the success of traces under partial adoption, after section 7.2 of the paper.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -12,7 +13,7 @@ from trunkline.pstn.adoption import PAPER_SUCCESS, Curve
 from trunkline.pstn.adoption_model import ADOPTIONS
 from trunkline.pstn.adoption_report import question
 
-FORMATS = (".png", ".svg", ".pdf")
+FORMATS = (".png", ".svg")
 """Endings of files that `plot` writes."""
 
 
@@ -23,7 +24,7 @@ def check_path(path: Path) -> None:
         InputError: The ending is none of `FORMATS`, or the folder is missing.
     """
     if path.suffix not in FORMATS:
-        raise InputError(f"a plot's file must end in {', '.join(FORMATS)}")
+        raise InputError(f"a plot's file must end in {' or '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise InputError(f"the plot's folder {path.parent} does not exist; create it first")
 
@@ -52,14 +53,15 @@ def plot(curves: list[Curve], path: Path) -> None:
         panel.grid(alpha=0.3)
         panel.legend(fontsize=6.5)
         for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_formatter(PercentFormatter(1))
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
     for panel in list(panels.flat)[max(1, len(assumptions)) :]:
         panel.set_visible(False)
     figure.supxlabel("carriers that adopt")
     figure.supylabel("robocalls traced to their originator")
-    # No date and no version in the file: the same study gives the same bytes.
-    metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    figure.savefig(path, dpi=110, metadata=metadata[path.suffix])
+    # No date in the file, and names inside it that are not random: the same study gives the same bytes.
+    metadata = {".png": {}, ".svg": {"Date": None}}
+    with rc_context({"svg.hashsalt": "adoption"}):
+        figure.savefig(path, dpi=110, metadata=metadata[path.suffix])
 
 
 def _draw(panel: Axes, curve: Curve, colour: str) -> None:
