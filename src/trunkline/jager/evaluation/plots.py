@@ -61,7 +61,7 @@ def _table_3(measured: Measured) -> "Figure":
         axes.bar([number + (place - 1.5) * _BAR for number in range(len(names))], values, _BAR, label=label)
     axes.set_yscale("log")
     axes.set_xticks(range(len(names)), [paper.TASKS[name].replace(" ", "\n", 1) for name in names])
-    figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
@@ -90,8 +90,9 @@ def _figure_7(measured: Measured) -> "Figure":
         marker="^",
     )
     axes.set_yscale("log")
+    axes.ticklabel_format(style="plain", axis="x")
     axes.set_xlabel("records in the database")
-    figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
