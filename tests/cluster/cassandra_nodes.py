@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import Cluster, NoHostAvailable, Session
+from cassandra.policies import DCAwareRoundRobinPolicy
 
 from trunkline.service.tls import create_local_authority, issue_certificate
 
@@ -81,6 +82,10 @@ class Nodes:
         for number in numbers:
             self._wait(number)
 
+    def start_missing(self) -> None:
+        """Start those that do not run."""
+        self.start(*(number for number in range(COUNT) if number not in self._processes))
+
     def kill(self, number: int) -> None:
         """End a node as a failure of its machine would."""
         process = self._processes.pop(number)
@@ -123,6 +128,7 @@ class Nodes:
             port=self.cql_port,
             protocol_version=5,
             auth_provider=PlainTextAuthProvider("cassandra", "cassandra"),
+            load_balancing_policy=DCAwareRoundRobinPolicy(DATACENTER),
             ssl_context=context,
         )
         try:
@@ -143,6 +149,8 @@ class Nodes:
                 "ALTER KEYSPACE system_auth WITH replication = "
                 f"{{'class': 'NetworkTopologyStrategy', '{DATACENTER}': {COUNT}}}"
             )
+            # The first role is at one of its new replicas only; a quorum would not see it.
+            self.nodetool(0, "repair", "--full", "system_auth")
             session.execute(f"CREATE ROLE {USER} WITH PASSWORD = '{self.password}' AND LOGIN = true")
             session.execute(f"GRANT CREATE ON ALL KEYSPACES TO {USER}")
 

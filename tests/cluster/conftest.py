@@ -21,7 +21,7 @@ RETENTION_DAYS = 90
 
 @pytest.fixture(scope="session")
 def nodes():
-    """Three nodes that see each other; whoever ends one starts it again."""
+    """Three nodes; whoever needs them all asks for `all_nodes`."""
     fetch_jars()
     folder = Path(tempfile.mkdtemp(prefix="tl-cassandra-"))
     nodes = Nodes(folder)
@@ -35,9 +35,16 @@ def nodes():
 
 
 @pytest.fixture(scope="module")
-def cluster(nodes):
+def all_nodes(nodes):
+    """The nodes, all of them running, whatever other tests have done to them."""
+    nodes.start_missing()
+    return nodes
+
+
+@pytest.fixture(scope="module")
+def cluster(all_nodes):
     """A keyspace of a store's own, with all tables."""
-    config = CassandraConfig.model_validate(nodes.settings(f"t{secrets.token_hex(6)}"))
+    config = CassandraConfig.model_validate(all_nodes.settings(f"t{secrets.token_hex(6)}"))
     with open_session(config) as session:
         create_schema(
             session,
