@@ -66,7 +66,7 @@ class Demand:
             low, high = _LIMITS[field.name]
             if not (math.isfinite(value) and low <= value <= high):
                 raise InputError(
-                    f"{field.name.replace('_', ' ')} must be between {low:,} and {high:,}, not {value:,}"
+                    f"{field.name.replace('_', ' ')} must be between {low:,.10g} and {high:,.10g}, not {value:,.10g}"
                 )
 
     @property
