@@ -241,8 +241,10 @@ class Ingest:
                 store_id=self._store_id,
                 hour=int(judged.now) // _HOUR_S,
                 keys=tuple(
-                    RecordKey(*key_parts(key))
-                    for key in sorted(keys[position] for position in positions if position in keys)
+                    [
+                        RecordKey(*key_parts(key))
+                        for key in sorted([keys[position] for position in positions if position in keys])
+                    ]
                 ),
                 rejected=tuple(
                     Rejection(position - positions.start, judged.rejected[position])
