@@ -66,7 +66,8 @@ class Demand:
             low, high = _LIMITS[field.name]
             if not (math.isfinite(value) and low <= value <= high):
                 raise InputError(
-                    f"{field.name.replace('_', ' ')} must be between {low:,.10g} and {high:,.10g}, not {value:,.10g}"
+                    f"{field.name.replace('_', ' ')} must be between {low:,.10g} and {high:,.10g}, "
+                    f"not {value:,.10g}"
                 )
 
     @property
