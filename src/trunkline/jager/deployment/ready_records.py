@@ -31,6 +31,7 @@ from trunkline.service.tls import AUTHORITY_CERTIFICATE
 MEMBERS = 8
 """How many carriers the records come from, in turns."""
 
+_LEAST = 8
 _CHUNK = 512
 _LABEL_SIZE = 64
 _DETAILS_SIZE = 32
@@ -44,7 +45,10 @@ def make_contributions(
     records: int,
     step: Callable[[int], None],
 ) -> list[bytes]:
-    """Makes encoded contributions, as large as allowed, of records under labels that are all different.
+    """Makes encoded contributions of records under labels that are all different.
+
+    There are at least eight, if there are as many records, so that there is something to send at one time;
+    otherwise they are as large as allowed.
 
     Every record is one that a carrier could send: a hop encrypted to its label, signed by a member of the
     group. Only the labels did not come from the label authority, which the record store cannot tell.
@@ -58,9 +62,9 @@ def make_contributions(
     """
     members = [_member(deployment, parameters, now) for _ in range(MEMBERS)]
     contributions = []
-    for number, start in enumerate(range(0, records, RECORDS_LIMIT)):
+    for number, size in enumerate(_parts(records, min(RECORDS_LIMIT, -(-records // _LEAST)))):
         made = b""
-        for count in _parts(min(RECORDS_LIMIT, records - start), _CHUNK):
+        for count in _parts(size, _CHUNK):
             made += members[number % MEMBERS].contribute_batch(
                 secrets.token_bytes(_LABEL_SIZE * count),
                 [secrets.token_bytes(_DETAILS_SIZE) for _ in range(count)],

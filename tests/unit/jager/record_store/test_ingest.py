@@ -297,3 +297,51 @@ def test_contribution_of_bad_records_only_writes_nothing(lab, make_ingest):
     assert receipt.keys == ()
     assert len(receipt.rejected) == 2
     assert replace(receipt, signature=bytes(64)) != receipt
+
+
+class SlowEngine:
+    """An engine whose writes wait for a gate; remembers what was looked up and what was written."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.writing = threading.Event()
+        self.gate = threading.Event()
+
+    def days_of(self, candidates, today):
+        return self.engine.days_of(candidates, today)
+
+    def put_batch(self, records):
+        self.writing.set()
+        assert self.gate.wait(30)
+        self.engine.put_batch(records)
+
+
+def test_next_batches_are_verified_while_one_is_written_but_only_so_far_ahead(lab, make_ingest, engine):
+    slow, verifier = SlowEngine(engine), FakeVerifier()
+    ingest = make_ingest(verifier, engine=slow, start=True)
+    batch = Contribution(plain(lab, 1)[0] * 4096)
+    futures = [ingest.submit(batch)]
+    assert slow.writing.wait(30)
+    for _ in range(2):  # one is put before the writer's door, one is kept until there is room for it
+        verifier.asked.clear()
+        futures.append(ingest.submit(batch))
+        assert verifier.asked.wait(30)
+    futures.append(ingest.submit(batch))
+    assert (len(verifier.calls), ingest.waiting_records) == (3, 4096)
+    slow.gate.set()
+    assert all(len(future.result(30).keys) == 4096 for future in futures)
+    assert len(verifier.calls) == 4
+
+
+def test_record_that_is_verified_again_before_it_is_written_is_stored_once(lab, make_ingest, engine):
+    slow, verifier = SlowEngine(engine), FakeVerifier()
+    ingest = make_ingest(verifier, engine=slow, start=True)
+    (record,) = plain(lab, 1)
+    first = ingest.submit(Contribution(record))
+    assert slow.writing.wait(30)
+    verifier.asked.clear()
+    second = ingest.submit(Contribution(record))
+    assert verifier.asked.wait(30)
+    slow.gate.set()
+    assert first.result(30).keys == second.result(30).keys
+    assert len(engine.keys([record[14:46]], 0, 10)) == 1

@@ -7,15 +7,16 @@ import threading
 
 import pytest
 
-from trunkline.errors import QuotaError, StorageError, TooLargeError
+from trunkline.errors import QuotaError, StorageError, TooLargeError, UnavailableError
 from trunkline.jager.record_store.engine import (
     Candidate,
     GrantUse,
     StoredRecord,
+    Sweep,
     key_parts,
     record_key,
 )
-from trunkline.jager.record_store.retention import first_kept_day, sweep_once
+from trunkline.jager.record_store.retention import SweepHistory, first_kept_day, run_sweeps, sweep_once
 from trunkline.jager.record_store.rocks_engine import RocksEngine
 
 TODAY = 20_000
@@ -125,6 +126,57 @@ def test_sweep_removes_what_has_expired_and_nothing_else(engine):
     assert engine.serve_grant(use(b"a" * 32), 10) == [2]
 
 
+def test_space_of_swept_records_is_given_back_without_being_asked_for(engine):
+    kept = [stored() for _ in range(4000)]
+    engine.put_batch([stored(day=1) for _ in range(8000)] + kept)
+    families = engine._store._database.families
+    families["records"].flush()
+    full = engine.measurements()["table_files_bytes"]
+    assert sweep_once(engine, TODAY, threading.Event(), pause_s=0) == 8000
+    families["records"].flush()  # the deletions; what is deleted lies below them
+    limit = 100_000
+    while engine.measurements()["table_files_bytes"] > full * 0.4:
+        limit -= 1
+        assert limit, "the deletions were never merged"
+    assert engine.get([one.key for one in kept]) == kept
+
+
+def test_records_beyond_one_write_are_all_there_after_a_crash(tmp_path):
+    engine = RocksEngine(tmp_path / "e")
+    records = [stored() for _ in range(700)]
+    engine.put_batch(records)
+    subprocess.run(["cp", "-r", tmp_path / "e", tmp_path / "crashed"], check=True)
+    engine.close()
+    engine = RocksEngine(tmp_path / "crashed")
+    assert engine.get([one.key for one in records]) == records
+    engine.close()
+
+
+def test_log_that_cannot_be_synchronised_is_a_storage_error_and_the_next_write_opens_anew(
+    engine, monkeypatch
+):
+    database = engine._store._database
+
+    class Root:
+        write = database.root.write
+
+        @staticmethod
+        def flush_wal(sync):
+            raise RuntimeError("IO error: no space")
+
+    real = database.root
+    monkeypatch.setattr(database, "root", Root)
+    records = [stored() for _ in range(3)]
+    with pytest.raises(StorageError, match="cannot write"):
+        engine.put_batch(records)
+    monkeypatch.setattr(database, "root", real)
+    with pytest.raises(StorageError, match="last write failed"):
+        engine.check()
+    engine.put_batch(records)
+    engine.check()
+    assert engine.get([one.key for one in records]) == records
+
+
 def test_sweep_once_stops_when_told(engine):
     engine.put_batch([stored(day=1)])
     stop = threading.Event()
@@ -136,6 +188,40 @@ def test_sweep_once_stops_when_told(engine):
 
 def test_first_kept_day_keeps_the_number_of_days_asked_for():
     assert first_kept_day(86_400 * TODAY + 5, 180) == TODAY - 180
+
+
+class Looks:
+    """A clock, and the event that ends the sweeps, which goes on to the next day given at each look."""
+
+    def __init__(self, *days):
+        self.days = [0, *days]
+
+    def __call__(self):
+        return self.days[0] * 86_400.0
+
+    def wait(self, seconds):
+        if seconds > 1:  # else it is a pause within a sweep
+            self.days.pop(0)
+        return not self.days
+
+    def is_set(self):
+        return False
+
+
+def test_sweeps_are_done_once_a_day_and_again_after_a_failure():
+    swept, history = [], SweepHistory()
+
+    class Engine:
+        def sweep(self, cursor, before_day, limit):
+            swept.append(before_day)
+            if len(swept) == 3:
+                raise UnavailableError("no answer")
+            return Sweep(None, 5)
+
+    looks = Looks(200, 200, 201, 202, 202, 202)
+    run_sweeps(Engine(), 180, looks, looks, history)
+    assert swept == [20, 21, 22, 22]
+    assert (history.removed, history.failing) == (15, False)
 
 
 def test_second_process_is_refused(tmp_path, engine):
