@@ -47,11 +47,11 @@ app.command("plan")(plan.plan)
 app.add_typer(carrier.app, name="carrier", help="A carrier: enrol, contribute, trace, report.")
 app.add_typer(cdr.app, name="cdr", help="Call detail records: look into files.")
 app.add_typer(authority.app, name="authority", help="The four authorities: serve, approve, suspend, audit.")
-app.add_typer(record_store.app, name="record-store", help="The record store: serve.")
+app.add_typer(record_store.app, name="record-store", help="The record store: serve, back up, check, move to a cluster.")
 app.add_typer(keys.app, name="keys", help="Keys and signed public parameters of a deployment.")
 app.add_typer(registry.app, name="registry", help="The signed list of providers.")
 app.add_typer(pstn.app, name="pstn", help="The telephone network as a model: call records, adoption study.")
-app.add_typer(bench.app, name="bench", help="Measure: primitives, pipeline, trace.")
+app.add_typer(bench.app, name="bench", help="Measure: primitives, pipeline, store, labels, trace, paper.")
 
 
 @app.command("version")
