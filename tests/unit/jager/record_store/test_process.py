@@ -8,11 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 from store_lab import AUDIENCE, REQUESTER, STORE_ID, WEEK, Lab
+from typer.testing import CliRunner
 
+from trunkline.cli.main import app
 from trunkline.errors import UnavailableError
 from trunkline.jager.messages.contribution import CONTRIBUTION_TYPE, Contribution, Receipt
 from trunkline.jager.messages.retrieval import (
@@ -133,6 +136,44 @@ def test_kill_9_in_the_middle_of_contributions_loses_nothing_acknowledged(live):
     start()
     assert len(acknowledged) >= 30
     assert stored(lab, acknowledged) == set(acknowledged)
+
+
+def test_backup_made_during_contributions_brings_back_all_that_was_acknowledged_before(live, tmp_path):
+    lab, start = live
+    process = start()
+    records, acknowledged, stop = lab.records(400, period=lab.period), [], threading.Event()
+
+    def contribute_on():
+        for at in range(0, len(records), 5):
+            contribute(lab, records[at : at + 5])
+            acknowledged.extend(records[at : at + 5])
+            if stop.is_set():
+                return
+
+    contributing = threading.Thread(target=contribute_on)
+    contributing.start()
+    while len(acknowledged) < 20:
+        assert contributing.is_alive()
+    before = list(acknowledged)
+    run = CliRunner().invoke(app, ["record-store", "backup", *_options(tmp_path), "--to", f"{tmp_path}/copy"])
+    stop.set()
+    contributing.join()
+    assert (run.exit_code, json.loads(run.stdout.splitlines()[-1])["files"] > 3) == (0, True)
+    process.kill()
+    process.wait()
+    (tmp_path / "data").rename(tmp_path / "lost")
+    run = CliRunner().invoke(
+        app, ["record-store", "restore", *_options(tmp_path), "--from", f"{tmp_path}/copy"]
+    )
+    assert run.exit_code == 0
+    run = CliRunner().invoke(app, ["record-store", "check", *_options(tmp_path)])
+    assert json.loads(run.stdout.splitlines()[-1])["entries"] >= len(before)
+    start()
+    assert stored(lab, before) == set(before)
+
+
+def _options(folder):
+    return ["--config", str(folder / "config.toml"), "--json"]
 
 
 def test_disk_full_is_told_nothing_is_acknowledged_and_what_was_is_kept(live):
