@@ -123,13 +123,22 @@ class Standing:
         """
         self.parameters.key_for_epoch(int(self.clock() * 1000) // self.parameters.resolution_ms)
 
-    def metrics(self) -> Metrics:
-        """Return the metrics that all authorities have, for the application to count in too."""
+    def metrics(self, database: sa.Engine) -> Metrics:
+        """Return the metrics that all authorities have, for the application to count in too.
+
+        Args:
+            database: The authority's own.
+        """
         metrics = party_metrics(self.parameters, self.directory)
         metrics.read(
             "trunkline_registry_serial",
             "The serial of the registry in force.",
             lambda: self.registry.current().serial,
+        )
+        metrics.read(
+            "trunkline_database_connections",
+            "Connections to the database that are in use.",
+            lambda: database.pool.checkedout() if isinstance(database.pool, sa.QueuePool) else None,
         )
         return metrics
 

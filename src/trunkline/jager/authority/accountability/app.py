@@ -62,7 +62,7 @@ def create(config: AccountabilityConfig, clock: Clock) -> FastAPI:
         standing.resources.callback(membership.close)
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
-        metrics = standing.metrics()
+        metrics = standing.metrics(engine)
         measure_database(
             metrics,
             engine,

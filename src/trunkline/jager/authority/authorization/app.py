@@ -62,7 +62,7 @@ def create(config: AuthorizationConfig, clock: Clock) -> FastAPI:
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
         authorizer = Authorizer(engine, signer, grant_key, parameters, config, clock)
-        metrics = standing.metrics()
+        metrics = standing.metrics(engine)
         measure_log(metrics, engine, LOG)
         measure_database(
             metrics,

@@ -54,7 +54,7 @@ def create(config: LabelsConfig, clock: Clock) -> FastAPI:
         )
         standing.resources.callback(engine.dispose)
 
-    metrics = standing.metrics()
+    metrics = standing.metrics(engine)
     elements = Histogram(
         "trunkline_labels_request_elements",
         "Blinded elements of a request that was within its quota, padding included.",

@@ -59,7 +59,7 @@ def create(config: MembershipConfig, clock: Clock) -> FastAPI:
         engine = open_database(standing.directory / DATABASE_NAME, migrations=MIGRATIONS)
         standing.resources.callback(engine.dispose)
         membership = Membership(engine, issuer, parameters, clock)
-        metrics = standing.metrics()
+        metrics = standing.metrics(engine)
         measure_log(metrics, engine, LOG)
         log = TransparencyLog(engine, LOG, log_key, JOIN_LOG, parameters.hash)
 
