@@ -190,7 +190,7 @@ def _all_variations() -> list[Scenario]:
         vary(Assumption.ROUTES, "by the larger of equal neighbours", ties=Ties.LARGEST),
         vary(Assumption.ROUTES, "by the smaller of equal neighbours", ties=Ties.SMALLEST),
         *(
-            vary(Assumption.LABEL, f"src-dst, {share:.0%} of carriers rewrite caller IDs", rewriters=share)
+            vary(Assumption.LABEL, f"src+dst, {share:.0%} of carriers rewrite caller IDs", rewriters=share)
             for share in (0.01, 0.05, 0.2)
         ),
         *(
