@@ -39,6 +39,9 @@ def test_paths_are_relative_to_the_file_and_sections_have_defaults(table, tmp_pa
     [
         ("carrier", "id", "not hex"),
         ("carrier", "labels_url", "ftp://127.0.0.1"),
+        ("carrier", "labels_url", ["https://127.0.0.1", "ftp://127.0.0.1"]),
+        ("carrier", "labels_url", []),
+        ("carrier", "labels_url", [f"https://127.0.0.1:{port}" for port in range(1, 18)]),
         ("carrier", "record_store_id", "12"),
         ("carrier", "surprise", 1),
         ("labels", "batch", 0),
@@ -63,3 +66,10 @@ def test_carrier_without_sources_only_traces(table, tmp_path):
 def test_sources_are_named_by_format_and_paths(table, tmp_path):
     (name,) = named_sources(_load(table, tmp_path))
     assert name == f"asterisk-csv {tmp_path / 'Master.csv'}"
+
+
+def test_service_may_have_one_address_or_several(table, tmp_path):
+    table["carrier"]["labels_url"] = "https://127.0.0.1:1"
+    assert _load(table, tmp_path).carrier.labels_url == ("https://127.0.0.1:1",)
+    table["carrier"]["labels_url"] = ["https://127.0.0.1:1", "https://127.0.0.1:2"]
+    assert _load(table, tmp_path).carrier.labels_url == ("https://127.0.0.1:1", "https://127.0.0.1:2")
