@@ -19,7 +19,7 @@ pub fn contribute_batch(
     plaintexts: &[Plaintext<'_>],
     random: &dyn RandomSource,
 ) -> Result<Vec<u8>> {
-    let chunks: Vec<Vec<u8>> = pool::install(|| {
+    let chunks: Vec<Vec<u8>> = pool::install_bulk(|| {
         plaintexts
             .par_chunks(pool::chunk_size(plaintexts.len()))
             .map(|plaintexts| {

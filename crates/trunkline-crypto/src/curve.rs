@@ -7,6 +7,7 @@
 mod pairing;
 mod point;
 mod scalar;
+mod sums;
 mod window;
 
 pub use pairing::{pairings_equal, Gt, PreparedG2};

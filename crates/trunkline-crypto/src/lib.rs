@@ -1,7 +1,7 @@
 //! The cryptographic core of Trunkline: no Python, no clock, no input or output.
 //!
 //! `docs/protocol.md` is the normative text; each module names the section it implements. Only [`curve`] calls the
-//! curve library of BLS12-381, and only there is unsafe code.
+//! curve library of BLS12-381. Unsafe code is there, and for one number that [`pool`] gives to the operating system.
 
 mod bisection;
 pub mod contribution;

@@ -137,7 +137,7 @@ pub fn record_ids(params_hash: &[u8], gpk_id: &[u8], records: &[u8]) -> Result<V
 /// `Decoding`, `TooLarge`, `Randomness`.
 pub fn seal_batch(signer: &Signer, bodies: &[u8], random: &dyn RandomSource) -> Result<Vec<u8>> {
     let bodies: &[[u8; BODY_SIZE]] = input::elements(bodies, BODIES)?;
-    let chunks: Vec<Vec<u8>> = pool::install(|| {
+    let chunks: Vec<Vec<u8>> = pool::install_bulk(|| {
         bodies
             .par_chunks(pool::chunk_size(bodies.len()))
             .map(|bodies| seal_chunk(signer, bodies, random))
@@ -197,7 +197,7 @@ pub fn verify_records(
         }
     }
     let messages: Vec<&[u8]> = messages.iter().map(<[u8; MESSAGE_SIZE]>::as_slice).collect();
-    let refused = verifier.verify_batch(period, &messages, &signatures, random)?;
+    let refused = pool::install_bulk(|| verifier.verify_batch(period, &messages, &signatures, random))?;
     let fault = |error: &Error| match error.kind() {
         ErrorKind::Point => Fault::Point,
         ErrorKind::Scalar => Fault::Scalar,

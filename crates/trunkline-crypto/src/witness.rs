@@ -95,7 +95,8 @@ impl Encryptor {
             .map(|(plaintext, secret)| label_point(&self.kid, plaintext.label) * &secret.r)
             .collect::<Vec<_>>()
             .into();
-        let ephemerals: Vec<G2> = secrets.iter().map(|secret| self.g2_table.multiply(&secret.r)).collect();
+        let terms: Vec<_> = secrets.iter().map(|secret| (&self.g2_table, &secret.r)).collect();
+        let ephemerals = FixedBase::multiply_each(&terms);
         let bases = Zeroizing::new(G1::batch_affine(&bases));
         let points = bases.iter().zip(G2::batch_affine(&ephemerals));
         let bodies = plaintexts.iter().zip(&secrets).zip(points).map(|((plaintext, secret), (base, u))| {

@@ -6,7 +6,7 @@ use blst::{blst_fp, blst_p1, blst_p1_affine, blst_p2, blst_p2_affine, BLST_ERROR
 use zeroize::{DefaultIsZeroes, Zeroize};
 
 use super::scalar::{Scalar, SCALAR_BITS};
-use super::PARAMETER;
+use super::{sums, PARAMETER};
 use crate::transcript;
 
 /// Bytes of an encoded point of G1.
@@ -57,7 +57,7 @@ impl PointFault {
 /// What fixed-base tables and batches need of a group.
 pub trait Group: Copy + Send + Sync + Add<Output = Self> + Neg<Output = Self> {
     /// A point with coordinates x and y.
-    type Affine: Copy + Default + Send + Sync;
+    type Affine: Copy + Default + Send + Sync + Zeroize;
     /// The words of such a point.
     type Words: Copy + Default + Send + Sync + AsRef<[u64]> + AsMut<[u64]> + Zeroize;
 
@@ -69,6 +69,9 @@ pub trait Group: Copy + Send + Sync + Add<Output = Self> + Neg<Output = Self> {
     /// The sum, wrong only if both are the same point.
     #[must_use]
     fn add_unequal(&self, other: &Self::Affine) -> Self;
+    /// Adds to each point the other of the same position; wrong for all if two of one position have the same x, or if
+    /// one is the identity.
+    fn add_each(points: &mut [Self::Affine], others: &[Self::Affine]);
     /// The compressed encoding.
     fn encoding(&self) -> Vec<u8>;
     /// The coordinates of many points, with one inversion.
@@ -87,7 +90,7 @@ macro_rules! group {
         generator: $generator:ident, from_affine: $from_affine:ident, add: $add:ident, add_affine: $add_affine:ident,
         double: $double:ident, negate: $negate:ident, mult: $mult:ident, equal: $equal:ident, infinite: $infinite:ident,
         to_affine: $to_affine:ident, uncompress: $uncompress:ident, compress: $compress:ident, in_group: $in_group:ident,
-        negate_field: $negate_field:ident
+        negate_field: $negate_field:ident, add_each: $add_each:ident
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default)]
@@ -149,6 +152,10 @@ macro_rules! group {
                 // SAFETY: all three are plain values.
                 unsafe { blst::$add_affine(&mut result.0, &self.0, &other.0) };
                 result
+            }
+
+            fn add_each(points: &mut [$affine], others: &[$affine]) {
+                sums::$add_each(points, others);
             }
 
             fn encoding(&self) -> Vec<u8> {
@@ -284,7 +291,8 @@ group! {
     generator: blst_p1_generator, from_affine: blst_p1_from_affine, add: blst_p1_add_or_double,
     add_affine: blst_p1_add_affine, double: blst_p1_double, negate: blst_p1_cneg, mult: blst_p1_mult,
     equal: blst_p1_is_equal, infinite: blst_p1_is_inf, to_affine: blst_p1s_to_affine, uncompress: blst_p1_uncompress,
-    compress: blst_p1_affine_compress, in_group: blst_p1_affine_in_g1, negate_field: blst_fp_cneg
+    compress: blst_p1_affine_compress, in_group: blst_p1_affine_in_g1, negate_field: blst_fp_cneg,
+    add_each: add_each_g1
 }
 group! {
     /// A point of G2.
@@ -292,7 +300,8 @@ group! {
     generator: blst_p2_generator, from_affine: blst_p2_from_affine, add: blst_p2_add_or_double,
     add_affine: blst_p2_add_affine, double: blst_p2_double, negate: blst_p2_cneg, mult: blst_p2_mult,
     equal: blst_p2_is_equal, infinite: blst_p2_is_inf, to_affine: blst_p2s_to_affine, uncompress: blst_p2_uncompress,
-    compress: blst_p2_affine_compress, in_group: blst_p2_affine_in_g2, negate_field: blst_fp2_cneg
+    compress: blst_p2_affine_compress, in_group: blst_p2_affine_in_g2, negate_field: blst_fp2_cneg,
+    add_each: add_each_g2
 }
 
 impl G1Affine {

@@ -106,8 +106,8 @@ impl Signer {
     ) -> Result<Vec<[u8; SIGNATURE_SIZE]>> {
         let nonces =
             messages.iter().map(|message| self.nonces(message, random)).collect::<Result<Vec<_>>>()?;
-        let points: Vec<G1> = nonces.iter().flat_map(|nonces| self.points(nonces)).collect();
-        let encoded: Vec<_> = G1::batch_affine(&points).iter().map(G1Affine::encode).collect();
+        let points = self.points(&nonces);
+        let encoded: Vec<_> = G1::batch_affine(points.as_flattened()).iter().map(G1Affine::encode).collect();
         let signatures = encoded.as_chunks().0.iter().zip(messages).zip(&nonces);
         Ok(signatures.map(|((points, message), nonces)| self.respond(points, message, nonces)).collect())
     }
@@ -124,19 +124,36 @@ impl Signer {
         })
     }
 
-    /// A', Ā, E1, E2, R1, R2, R3.
-    pub(super) fn points(&self, nonces: &Nonces) -> [G1; 7] {
-        let Nonces { r, k, t, epsilon, s, blind_k } = nonces;
-        let masked_s = self.h_table.multiply(s);
-        [
-            self.a_table.multiply(r),
-            self.d_table.multiply(r),
-            self.g_table.multiply(k),
-            self.y_table.multiply(k) + G1::from_affine(&self.s_point),
-            self.d_table.multiply(&(t * r)) + self.a_table.multiply(&(epsilon * r)) - masked_s,
-            self.g_table.multiply(blind_k),
-            masked_s + self.y_table.multiply(blind_k),
-        ]
+    /// A', Ā, E1, E2, R1, R2, R3 of each.
+    pub(super) fn points(&self, nonces: &[Nonces]) -> Vec<[G1; 7]> {
+        let products: Vec<_> =
+            nonces.iter().map(|nonces| [&nonces.t * &nonces.r, &nonces.epsilon * &nonces.r]).collect();
+        let terms: Vec<_> = nonces
+            .iter()
+            .zip(&products)
+            .flat_map(|(Nonces { r, k, s, blind_k, .. }, [tr, epsilon_r])| {
+                [
+                    (&self.a_table, r),
+                    (&self.d_table, r),
+                    (&self.g_table, k),
+                    (&self.y_table, k),
+                    (&self.d_table, tr),
+                    (&self.a_table, epsilon_r),
+                    (&self.h_table, s),
+                    (&self.g_table, blind_k),
+                    (&self.y_table, blind_k),
+                ]
+            })
+            .collect();
+        let multiples = Zeroizing::new(FixedBase::multiply_each(&terms));
+        let (multiples, _) = multiples.as_chunks();
+        let s_point = G1::from_affine(&self.s_point);
+        multiples
+            .iter()
+            .map(|&[a_prime, a_bar, e1, masking, r1_d, r1_a, masked_s, r2, r3]| {
+                [a_prime, a_bar, e1, masking + s_point, r1_d + r1_a - masked_s, r2, masked_s + r3]
+            })
+            .collect()
     }
 
     /// The signature with these points: hashes them and adds zt, zε, zs, zk.

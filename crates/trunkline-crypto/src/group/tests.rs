@@ -50,7 +50,7 @@ impl Setup {
     /// A signature whose points are changed before they are hashed.
     fn sign_changed(&self, message: &[u8], change: impl FnOnce(&mut [G1; 7])) -> [u8; SIGNATURE_SIZE] {
         let nonces = self.signer.nonces(message, &OsRandom).unwrap();
-        let mut points = self.signer.points(&nonces);
+        let mut points = self.signer.points(std::slice::from_ref(&nonces))[0];
         change(&mut points);
         let encoded: Vec<_> = points.iter().map(G1::encode).collect();
         self.signer.respond(encoded.as_slice().try_into().unwrap(), message, &nonces)
