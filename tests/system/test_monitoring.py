@@ -135,14 +135,14 @@ def bad_requests(run: LabRun, day: Day, client: httpx.Client) -> None:
     """Requests of strangers, with call data in every place where a request has room for it."""
     config = load_config(run.deployment.carrier_config(CHAIN[0]), CarrierConfig).carrier
     for service in SERVICES:
-        url = str(getattr(config, f"{service.replace('-', '_')}_url"))
+        url = getattr(config, f"{service.replace('-', '_')}_url")[0]
         day.problem(f"{service} unknown address", client.get(f"{url}/v1/calls/{STRANGE_NUMBER}"))
         day.problem(f"{service} query", client.get(f"{url}/nowhere", params={"dst": STRANGE_NUMBER}))
         headers = {"x-number": STRANGE_NUMBER, "content-type": f"text/{STRANGE_NUMBER}"}
         for path in ("/v1/labels", "/v1/join", "/v1/authorizations", "/v1/reports", "/v1/contributions"):
             body = f"{STRANGE_NUMBER} {CASE}".encode()
             day.problem(f"{service}{path}", client.post(url + path, content=body, headers=headers))
-    url = config.record_store_url
+    url = config.record_store_url[0]
     garbage = Contribution(STRANGE_NUMBER.encode().ljust(RECORD_SIZE, b"0")).encode()
     head = {"content-type": CONTRIBUTION_TYPE}
     assert client.post(f"{url}/v1/contributions", content=garbage, headers=head).status_code == 200
@@ -154,7 +154,7 @@ def bad_requests(run: LabRun, day: Day, client: httpx.Client) -> None:
         lambda: time.time() - 90,
     )
     late = client.post(
-        f"{config.authorization_url}/v1/authorizations", content=STRANGE_NUMBER.encode(), auth=auth
+        f"{config.authorization_url[0]}/v1/authorizations", content=STRANGE_NUMBER.encode(), auth=auth
     )
     day.problem("clock", late)
     assert late.json()["type"].endswith("clock-skew")
