@@ -38,6 +38,7 @@ _WRITE_BUFFERS_TOTAL = 48 * 1024 * 1024
 _MAX_OPEN_FILES = 256
 _MAX_LOG_TOTAL = 64 * 1024 * 1024
 _BLOOM_BITS = 10
+_BLOCK_SIZE = 16 * 1024
 _PAIRS_A_WRITE = 256  # about a millisecond
 _MEMTABLE_BLOOM = 0.05  # of the write buffer
 _ENTRIES_A_STEP = 10_000
@@ -434,6 +435,8 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     table = BlockBasedOptions()
     table.set_block_cache(cache)
     table.set_bloom_filter(_BLOOM_BITS, block_based=False)
+    # Blocks of some twenty records: a look-up reads little more, and the index takes a quarter of the memory.
+    table.set_block_size(_BLOCK_SIZE)
     # Indices and filters grow with the number of records; in the cache they are bounded like all else.
     table.set_index_type(BlockBasedIndexType.two_level_index_search())
     table.set_partition_filters(True)

@@ -345,3 +345,19 @@ def test_record_that_is_verified_again_before_it_is_written_is_stored_once(lab, 
     slow.gate.set()
     assert first.result(30).keys == second.result(30).keys
     assert len(engine.keys([record[14:46]], 0, 10)) == 1
+
+
+def test_slow_disk_puts_contributors_off_and_loses_nothing_that_it_took(lab, make_ingest, engine):
+    slow = SlowEngine(engine)
+    ingest = make_ingest(FakeVerifier(), engine=slow, start=True)
+    futures = []
+
+    def submit_on():
+        while True:
+            futures.append(ingest.submit(Contribution(plain(lab, 1)[0] * 4096)))
+
+    with pytest.raises(UnavailableError, match="too many records are waiting"):
+        submit_on()
+    slow.gate.set()
+    assert all(len(future.result(30).keys) == 4096 for future in futures)
+    assert len(ingest.submit(Contribution(plain(lab, 1)[0])).result(30).keys) == 1
