@@ -98,6 +98,10 @@ class CallModel:
         self._routes = routes
         self._profile = DiurnalProfile(parameters.start_us, parameters.duration_us)
 
+    def begins_us(self, number: int) -> int:
+        """When call `number` begins at the earliest, and the one before it at the latest."""
+        return int(self._profile.times(np.array([number / self._parameters.calls]))[0])
+
     def make(self, first: int, count: int) -> Calls:
         """Makes calls `first` to `first + count - 1`; the same call may differ in another division."""
         total = self._parameters.calls

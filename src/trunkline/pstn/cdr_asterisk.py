@@ -41,7 +41,7 @@ def _master(frame: pl.DataFrame) -> Lines:
         *(stamp("answer").fill_null(""), '","', stamp("end"), '",', lasted_seconds("arrival"), ","),
         *(lasted_seconds("answer"), ',"', by_outcome(*_DISPOSITIONS), '","DOCUMENTATION","', _unique(), '"'),
     )
-    return [rows(frame, "end", text)]
+    return [rows(frame, "end_utc", text)]
 
 
 def _micro(frame: pl.DataFrame) -> Lines:
@@ -67,7 +67,7 @@ def _micro(frame: pl.DataFrame) -> Lines:
         ),
         *(by_outcome(*_DISPOSITIONS), tab, _unique(), tab, _unique(), tab, identifier(1), tab),
     )
-    return [rows(frame, "end", text)]
+    return [rows(frame, "end_utc", text)]
 
 
 ASTERISK_CSV = Form(

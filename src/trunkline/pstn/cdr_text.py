@@ -19,7 +19,8 @@ class Form:
     Its lines are made from a frame with a row for each record, with these columns: `carrier`, `number`
     (different for all records of a carrier), `caller` and `called` in the switch's number plan, `sent` (the
     called number in E.164 with +), `before` and `after` (trunk names or addresses), `arrival`, `answer` (null
-    if not answered) and `end` (microseconds, by the switch's clock and zone), `arrival_utc`, `outcome`.
+    if not answered) and `end` (microseconds, by the switch's clock and zone), `arrival_utc` and
+    `end_utc` (by its clock), `outcome`.
 
     Attributes:
         name: What users call it.
@@ -31,6 +32,7 @@ class Form:
         plus: It writes numbers in E.164 with + whatever the carrier's number plan is.
         local_time: It writes the carrier's local time instead of UTC.
         resolution_us: What arrival times are cut off to.
+        at_answer: It writes a line when a call is answered, and not only when it ends.
         database: The files become tables of this database in the end.
         switch: What a lab's description calls it; empty if that cannot describe it.
         lab: What else such a description says of it.
@@ -45,6 +47,7 @@ class Form:
     plus: bool = False
     local_time: bool = False
     resolution_us: int = 1_000_000
+    at_answer: bool = False
     database: str = ""
     switch: str = ""
     lab: Mapping[str, Any] = field(default_factory=dict)
@@ -95,5 +98,5 @@ def line(*parts: pl.Expr | str) -> pl.Expr:
 
 
 def rows(frame: pl.DataFrame, time: str, text: pl.Expr) -> pl.DataFrame:
-    """Makes the lines of one file; switches write them when `time` has come."""
+    """Makes the lines of one file; switches write them at `time`, UTC by their clocks."""
     return frame.select("carrier", pl.col(time).alias("time"), "number", text)

@@ -5,6 +5,7 @@ alone, so that two parts are made at the same time, and a run that was ended goe
 """
 
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,20 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trunkline.errors import StorageError
 from trunkline.pstn.behaviour import Connections, make_carriers
-from trunkline.pstn.calls import CHUNK, CallModel
+from trunkline.pstn.calls import CHUNK, CallModel, Calls
 from trunkline.pstn.campaigns import make_campaigns
 from trunkline.pstn.carriers import CarrierNetwork, bianconi_barabasi
 from trunkline.pstn.databases import make_database
 from trunkline.pstn.layout import carrier_file, set_up
 from trunkline.pstn.output import Output, Progress, refuse_foreign
 from trunkline.pstn.parameters import Parameters
-from trunkline.pstn.records import write_records
+from trunkline.pstn.records import Records, Untruths, write_records
 from trunkline.pstn.routes import Routes
 from trunkline.pstn.subscribers import make_subscribers
 from trunkline.pstn.switches import CdrFile, Switches
+from trunkline.pstn.timing import LONGEST_CALL_US
 from trunkline.pstn.truth import TRUTH_FILE, UNTRUTHS_FILE, truth_lines, untruth_lines
 from trunkline.service.files import lock_directory
 
@@ -58,6 +61,13 @@ class _Part:
         return len(self.truth) + len(self.untruth_rows) + sum(len(one.text) for one in self.files)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    calls: Calls
+    records: Records
+    untruths: Untruths
+
+
 class Network:
     """Everything of a network but its calls, from its parameters.
 
@@ -86,17 +96,29 @@ class Network:
         self.calls = CallModel(parameters, self.subscribers, self.campaigns, self.routes)
         self._connections = Connections(self.carrier_graph)
 
-    def part(self, first: int, count: int) -> _Part:
-        """Makes some calls and all that is written of them."""
+    def draft(self, first: int, count: int) -> _Draft:
+        """Makes some calls and the records of them."""
         calls = self.calls.make(first, count)
-        records, untruths = write_records(calls, self.carriers, self._connections, self.parameters)
+        return _Draft(calls, *write_records(calls, self.carriers, self._connections, self.parameters))
+
+    def until_us(self, end: int) -> NDArray[np.int64]:
+        """Tells, by each carrier's clock, when the call after the first `end` ones begins at the earliest."""
+        everyone = np.arange(self.parameters.carriers, dtype=np.int32)
+        if end == self.parameters.calls:
+            return np.full(len(everyone), np.iinfo(np.int64).max)
+        return self.carriers.clocks.read(everyone, np.full(len(everyone), self.calls.begins_us(end)))
+
+    def part(
+        self, draft: _Draft, records: Records, since_us: NDArray[np.int64], until_us: NDArray[np.int64]
+    ) -> _Part:
+        """Makes what is written of some calls, and of records that their time brings to an end."""
         return _Part(
-            calls=len(calls),
-            records=len(records),
-            untruths=len(untruths.calls),
-            truth=truth_lines(calls, self.switches.names),
-            untruth_rows=untruth_lines(untruths, self.switches.names),
-            files=list(self.switches.write(records)),
+            calls=len(draft.calls),
+            records=len(draft.records),
+            untruths=len(draft.untruths.calls),
+            truth=truth_lines(draft.calls, self.switches.names),
+            untruth_rows=untruth_lines(draft.untruths, self.switches.names),
+            files=list(self.switches.write(records, since_us, until_us)),
         )
 
 
@@ -172,7 +194,9 @@ def check_room(folder: Path, network: Network, progress: Progress) -> None:
         StorageError: There is too little; the message says how much is needed and how much there is.
     """
     parameters = network.parameters
-    sample = network.part(0, min(_SAMPLE, parameters.calls))
+    draft = network.draft(0, min(_SAMPLE, parameters.calls))
+    ever = network.until_us(parameters.calls)
+    sample = network.part(draft, draft.records, np.zeros_like(ever), ever)
     calls = parameters.calls - progress.calls
     doubled = any(network.switches.form(one).database for one in range(parameters.carriers))
     needed = round(sample.size / sample.calls * calls * _MARGIN * (2 if doubled else 1))
@@ -198,14 +222,42 @@ def _facts(network: Network) -> dict[str, Any]:
 def _parts(network: Network, done: int) -> Iterator[_Part]:
     """Makes the parts from a call on, the next ones while one is written."""
     total = network.parameters.calls
-    waiting: list[Future[_Part]] = []
+    if done == total:
+        return
+    since_us, going_on = network.until_us(done), _going_on(network, done)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for first in range(done, total, CHUNK):
-            waiting.append(pool.submit(network.part, first, min(CHUNK, total - first)))
+        waiting: deque[Future[_Part]] = deque()
+        following = pool.submit(network.draft, done, min(CHUNK, total - done))
+        end = done
+        while end < total:
+            draft = following.result()
+            end += len(draft.calls)
+            if end < total:
+                following = pool.submit(network.draft, end, min(CHUNK, total - end))
+            until_us = network.until_us(end)
+            records = draft.records if going_on is None else going_on.and_also(draft.records)
+            waiting.append(pool.submit(network.part, draft, records, since_us, until_us))
+            going_on = records.only(records.end_us >= until_us[records.carriers])
+            since_us = until_us
             if len(waiting) > _AT_ONCE:
-                yield waiting.pop(0).result()
+                yield waiting.popleft().result()
         while waiting:
-            yield waiting.pop(0).result()
+            yield waiting.popleft().result()
+
+
+def _going_on(network: Network, done: int) -> Records | None:
+    """Makes anew the records of those of the first calls that had not ended when the next one began."""
+    if done == 0:
+        return None
+    now_us, until_us = network.calls.begins_us(done), network.until_us(done)
+    found: Records | None = None
+    first = done - CHUNK
+    while first >= 0 and network.calls.begins_us(first + CHUNK) > now_us - LONGEST_CALL_US:
+        records = network.draft(first, CHUNK).records
+        records = records.only(records.end_us >= until_us[records.carriers])
+        found = records if found is None else found.and_also(records)
+        first -= CHUNK
+    return found
 
 
 def _append(output: Output, network: Network, part: _Part) -> None:

@@ -4,7 +4,8 @@ The caller ID of a record is the one that the carrier received: what a carrier d
 it never see. Lies change records after that; the calls themselves stay as they happened.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,26 @@ PLACES = 256
 """More carriers than any route has."""
 
 _STREAM = 200
+_Self = TypeVar("_Self", bound="Columns")
+
+
+class Columns:
+    """A dataclass whose fields are columns of one length."""
+
+    __slots__ = ()
+
+    def only(self: _Self, chosen: NDArray[np.bool_]) -> _Self:
+        """Some of the rows."""
+        return type(self)(*(getattr(self, field.name)[chosen] for field in fields(self)))  # type: ignore[arg-type]  # subclasses are dataclasses
+
+    def and_also(self: _Self, other: _Self) -> _Self:
+        """These rows and those of another one."""
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))  # type: ignore[arg-type]  # likewise
+        return type(self)(*map(np.concatenate, pairs))
 
 
 @dataclass(frozen=True, eq=False)
-class Records:
+class Records(Columns):
     """Records of some calls, by all carriers, in no order.
 
     Attributes:
@@ -70,7 +87,7 @@ class Untruths:
 
 
 @dataclass(frozen=True, eq=False)
-class _Claim:
+class _Claim(Columns):
     """Records before times and numbers are filled in: who says what of which call."""
 
     calls: NDArray[np.int64]
@@ -80,13 +97,6 @@ class _Claim:
     callers: NDArray[np.int64]
     arrival_us: NDArray[np.int64]
     marks: NDArray[np.int64]
-
-    def only(self, chosen: NDArray[np.bool_]) -> "_Claim":
-        return _Claim(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
-
-    def and_also(self, other: "_Claim") -> "_Claim":
-        names = self.__dataclass_fields__
-        return _Claim(*(np.concatenate((getattr(self, name), getattr(other, name))) for name in names))
 
 
 def write_records(

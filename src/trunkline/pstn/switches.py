@@ -138,15 +138,33 @@ class Switches:
             "access": self.access(carrier),
         }
 
-    def write(self, records: Records) -> Iterator[CdrFile]:
-        """Makes the lines of records, for each carrier and file in the order in which switches write them."""
+    def write(
+        self, records: Records, since_us: NDArray[np.int64], until_us: NDArray[np.int64]
+    ) -> Iterator[CdrFile]:
+        """Makes the lines that switches write of records within a time, in the order of writing.
+
+        Args:
+            records: The records.
+            since_us: For each carrier, from which time by its clock on.
+            until_us: For each carrier, before which time.
+        """
         forms = self._forms[records.carriers]
+
+        def within(times_us: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return (since_us[records.carriers] <= times_us) & (times_us < until_us[records.carriers])
+
+        ended, answered = within(records.end_us), within(records.answer_us)
+        bounds = pl.DataFrame({"since": since_us, "until": until_us}).with_row_index("carrier")
+        bounds = bounds.with_columns(pl.col("carrier").cast(pl.Int32))
         for number in np.unique(forms):
             form = FORMS[number]
-            frame = self._frame(form, records, np.flatnonzero(forms == number))
+            chosen = (forms == number) & ((ended | answered) if form.at_answer else ended)
+            frame = self._frame(form, records, np.flatnonzero(chosen))
             for file, lines in enumerate(form.lines(frame)):
                 grouped = (
-                    lines.sort("carrier", "time", "number")
+                    lines.join(bounds, on="carrier")
+                    .filter(pl.col("time").is_between("since", "until", closed="left"))
+                    .sort("carrier", "time", "number")
                     .group_by("carrier", maintain_order=True)
                     .agg(pl.col("line").str.join("\n"))
                 )
@@ -178,6 +196,7 @@ class Switches:
                 "arrival_utc": arrival_us,
                 "answer": local(answer_us),
                 "end": local(records.end_us[chosen]),
+                "end_utc": records.end_us[chosen],
                 "outcome": records.outcomes[chosen],
                 "answered": answered,
             }

@@ -25,6 +25,9 @@ _PROFILE = np.array(
 _HOURS_BEHIND_UTC = 5
 
 _SETUP_MEDIAN_MS, _SETUP_SPREAD, _SETUP_LIMIT_MS = 60.0, 0.8, 600.0
+LONGEST_CALL_US = _HOUR + 300 * _SECOND
+"""No call lasts longer than this, from its beginning to its end."""
+
 _DRIFT_PARTS_PER_MILLION = 0.5
 
 
@@ -68,10 +71,10 @@ def ringing_times(count: int, generator: np.random.Generator) -> NDArray[np.int6
 
 
 def talking_times(robocalls: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draws how long answered calls last: 75 s in the median, robocalls 9 s; three hours at most."""
+    """Draws how long answered calls last: 75 s in the median, robocalls 9 s; an hour at most."""
     medians = np.where(robocalls, 9_000.0, 75_000.0)
     spread = np.where(robocalls, 0.7, 1.2)
-    return _lognormal(len(robocalls), generator, medians, spread, 10_800_000.0)
+    return _lognormal(len(robocalls), generator, medians, spread, 3_600_000.0)
 
 
 @dataclass(frozen=True, eq=False)

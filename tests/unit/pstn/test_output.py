@@ -9,7 +9,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from generated import SMALL, files, network
+from generated import SMALL, files, network, table
 
 from trunkline.errors import InputError, StorageError
 from trunkline.pstn import generate as generation
@@ -92,6 +92,18 @@ def test_killed_generation_run_again_gives_the_same_bytes(tmp_path, uninterrupte
     assert (writes > 10) == (left["calls"] > 0)
     network(folder)
     assert files(folder) == uninterrupted
+
+
+def test_lines_of_all_parts_stand_in_the_order_in_which_switches_write_them(tmp_path):
+    # Readers of a proxy put its tables together by time; and no switch writes a call before it has ended.
+    folder = network(tmp_path / "n", format="kamailio-csv", hours=0.5)
+    for path in folder.glob("carriers/*/acc.csv"):
+        times = [row["time"] for row in table(path)]
+        assert times == sorted(times)
+        assert len(times) > PART // 2
+    for path in folder.glob("carriers/*/acc_cdrs.csv"):
+        times = [row["end_time"] for row in table(path)]
+        assert times == sorted(times)
 
 
 def test_generation_ended_while_files_are_set_up_begins_anew(tmp_path, uninterrupted, monkeypatch):

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trunkline.pstn.carriers import bianconi_barabasi
 from trunkline.pstn.subscribers import make_subscribers, social_graph
 
 
+@settings(deadline=None)
 @given(count=st.integers(2, 200), friends=st.integers(1, 4), seed=st.integers(0, 1_000))
 def test_social_graph_is_connected_without_loops_and_parallels(count, friends, seed):
     edges = social_graph(count, friends, np.random.default_rng(seed))
