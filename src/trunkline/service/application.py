@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from trunkline import __version__
@@ -27,11 +28,12 @@ from trunkline.errors import (
     TrunklineError,
     UnavailableError,
 )
-from trunkline.service.metrics import REFUSAL_KEY, Metrics, RequestMeter, RequestMetrics
+from trunkline.service.metrics import Metrics
 from trunkline.service.monitoring import Watched
 from trunkline.service.openapi import DESCRIPTION, DescribedApplication, operation
 from trunkline.service.problems import problem_document
 from trunkline.service.readiness import Check, Checks
+from trunkline.service.request_metrics import REFUSAL_KEY, RequestMeter, RequestMetrics
 from trunkline.service.signatures import RequestVerifier
 
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -39,6 +41,8 @@ MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 
 MAX_BODY_TIME_S = 30.0
 """How long a body may take to come in."""
+
+_CLIENT_GONE = 499  # as other servers count it; it is never received
 
 _logger = structlog.get_logger(__name__)
 
@@ -89,6 +93,7 @@ def create_application(
     application.add_exception_handler(TrunklineError, _on_error)
     application.add_exception_handler(RequestValidationError, _on_validation_error)
     application.add_exception_handler(HTTPException, _on_http_exception)
+    application.add_exception_handler(ClientDisconnect, _on_disconnect)
     application.add_exception_handler(Exception, _on_unexpected)
 
     @application.get("/health")
@@ -274,6 +279,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     )
     refusal.headers.update(error.headers or {})  # such as Allow, which RFC 9110 wants with 405
     return refusal
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    # Nobody reads it. Without it a client that goes away would stand in the log as a bug of ours.
+    return Response(status_code=_CLIENT_GONE)
 
 
 async def _on_unexpected(_request: Request, error: Exception) -> Response:

@@ -1,13 +1,17 @@
 """Metrics: what a service counts, and that no request decides what stands in them."""
 
+from typing import Annotated
+
+import anyio
 import pytest
-from fastapi import HTTPException
+import structlog
+from fastapi import Depends, HTTPException
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from trunkline import __version__
 from trunkline.errors import QuotaError, StorageError
-from trunkline.service.application import create_application
+from trunkline.service.application import body_of, create_application
 from trunkline.service.metrics import Metrics
 
 NUMBER = "+15550100"
@@ -125,3 +129,31 @@ def test_build_and_process_are_told():
     found = samples(Metrics())
     assert found["trunkline_build_info", (__version__,)] == 1
     assert found["process_resident_memory_bytes", ()] > 0
+
+
+def test_client_that_goes_away_is_counted_and_is_no_bug(service, client):
+    @service.post("/body")
+    def body(content: Annotated[bytes, Depends(body_of("text/plain"))]) -> int:
+        return len(content)
+
+    async def gone() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def unread(_message: object) -> None:
+        pass
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/body",
+        "raw_path": b"/body",
+        "query_string": b"",
+        "headers": [(b"content-type", b"text/plain"), (b"content-length", b"50")],
+    }
+    with structlog.testing.capture_logs() as logs:
+        anyio.run(service, scope, gone, unread)
+    assert logs == []
+    found = samples(service.state.watched.metrics)
+    assert found["trunkline_http_requests_total", ("POST", "/body", "499")] == 1
+    assert found["trunkline_http_requests_running", ()] == 0
+    assert "trunkline_http_refusals_total" not in {name for name, _ in found}
