@@ -36,6 +36,7 @@ _BLOCK_CACHE = 48 * 1024 * 1024
 _WRITE_BUFFER = 16 * 1024 * 1024
 _WRITE_BUFFERS_TOTAL = 48 * 1024 * 1024
 _MAX_OPEN_FILES = 256
+_BYTES_A_SYNC = 1024 * 1024
 _MAX_LOG_TOTAL = 64 * 1024 * 1024
 _BLOOM_BITS = 10
 _BLOCK_SIZE = 16 * 1024
@@ -424,6 +425,8 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     options.set_db_write_buffer_size(_WRITE_BUFFERS_TOTAL)
     options.set_max_total_wal_size(_MAX_LOG_TOTAL)
     options.set_max_open_files(_MAX_OPEN_FILES)
+    # Tables go to the disk while they are written; all at once at their end, they would hold up the log.
+    options.set_bytes_per_sync(_BYTES_A_SYNC)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(_INFO_LOG_SIZE)
