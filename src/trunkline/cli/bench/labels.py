@@ -1,6 +1,7 @@
 """`trunkline bench labels`: the label authority alone, fed with batches that are ready, over loopback."""
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,6 @@ import typer
 
 from trunkline.cli.bench.linearity import measure_linearity
 from trunkline.cli.output import bar, console, print_json
-from trunkline.errors import InputError
 
 if TYPE_CHECKING:
     from trunkline.jager.deployment.local import LocalDeployment
@@ -33,6 +33,9 @@ def labels(
     cores: Annotated[
         bool, typer.Option("--cores", help="Compare one core with two, five times in turns.")
     ] = False,
+    profile: Annotated[
+        Path | None, typer.Option(help="The unstripped core: samples with perf; see scripts/profile-curve.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """Times the evaluation of ready blinded batches; client and label authority share the cores."""
@@ -45,7 +48,7 @@ def labels(
         deployment = LocalDeployment(Path(temporary), end_with_parent=True)
         deployment.create(Terms("bench"), [LocalCarrier(_CARRIER, "Load")])
         load = _Load(deployment, batch, connections)
-        measurement = load.measure(seconds)
+        measurement = load.measure(seconds, profile)
         yardsticks.append(measure_multiplication_us())
         linearity = measure_linearity(lambda: load.rate(seconds / 4)) if cores else None
     multiplication_us = min(yardsticks)
@@ -102,30 +105,34 @@ class _Load:
         )
         identity = IdentityKey.load(deployment.directory / "carriers" / _CARRIER / IDENTITY_KEY_FILE)
         auth = RequestAuth(identity, provider_id("bench", _CARRIER).hex, parameters.audience("labels"))
+        keys = parameters.keys[0]
         count = max(_ELEMENTS // batch, connections)
         with bar("making batches", None):
-            batches = ready_batches(parameters.keys[0], count, batch)
+            batches = ready_batches(keys.kid, keys.oprf, count, batch)
         self._load = LabelLoad(config["port"], deployment.public / "ca.pem", auth, batches, connections)
 
-    def measure(self, seconds: float) -> dict[str, Any]:
+    def measure(self, seconds: float, profile: Path | None = None) -> dict[str, Any]:
         """Sends requests for so long; returns the figures."""
+        from trunkline.cli.bench.curve_share import curve_profile
         from trunkline.jager.deployment.chain import cpu_seconds
 
-        self.deployment.restart("labels")
+        server = self.deployment.restart("labels")
         try:
             self._load.run(_WARM_UP_S, lambda _seconds: None)
-            with bar("seconds", round(seconds)) as progress:
+            # perf follows only threads that are there when it begins; the first requests have started them.
+            sampled: AbstractContextManager[dict[str, Any]] = nullcontext({})
+            if profile is not None:
+                sampled = curve_profile({server.name: server.pid}, profile)
+            with bar("seconds", round(seconds)) as progress, sampled as curve_share:
                 before = cpu_seconds(self.deployment)
                 sent = self._load.run(seconds, lambda passed: progress.set(round(passed)))
                 after = cpu_seconds(self.deployment)
         finally:
             self.deployment.stop()
-        if not sent.labels:
-            raise InputError("no request was answered in this time; give --seconds more")
         checked = self._load.check_answers()
         cpu = {name: used - before[name] for name, used in after.items()} | {"client": sent.client_cpu_s}
         cpu_ms = {name: used * 1000 / sent.labels for name, used in cpu.items()}
-        return {
+        result = {
             "labels": sent.labels,
             "seconds": round(sent.seconds, 2),
             "labels_per_second": round(sent.labels / sent.seconds, 1),
@@ -136,6 +143,7 @@ class _Load:
             "cpu_ms_per_label": {name: round(used, 4) for name, used in cpu_ms.items()}
             | {"total": round(sum(cpu_ms.values()), 4)},
         }
+        return result | ({"curve_share": curve_share} if curve_share else {})
 
     def rate(self, seconds: float) -> float:
         """Labels a second of one more run."""

@@ -18,8 +18,13 @@ import httpx
 
 from trunkline.crypto.oprf import Blinding, LabelClient
 from trunkline.errors import DecodingError, UnavailableError
-from trunkline.jager.messages.labels import LABEL_REQUEST_TYPE, LabelPart, LabelRequest, LabelResponse
-from trunkline.jager.messages.parameters import LabelKeys
+from trunkline.jager.messages.labels import (
+    LABEL_REQUEST_TYPE,
+    PROOF_SIZE,
+    LabelPart,
+    LabelRequest,
+    LabelResponse,
+)
 from trunkline.service.signatures import RequestAuth
 
 PATH = "/v1/labels"
@@ -58,13 +63,13 @@ class LoadResult:
     client_cpu_s: float
 
 
-def ready_batches(keys: LabelKeys, count: int, size: int) -> list[ReadyBatch]:
+def ready_batches(kid: bytes, public_key: bytes, count: int, size: int) -> list[ReadyBatch]:
     """Blind so many batches of random inputs, all distinct."""
-    client = LabelClient(keys.oprf)
+    client = LabelClient(public_key)
     batches = []
     for _ in range(count):
         blinding = client.blind_batch([os.urandom(_INPUT_SIZE) for _ in range(size)])
-        request = LabelRequest((LabelPart(keys.kid, blinding.elements),))
+        request = LabelRequest((LabelPart(kid, blinding.elements),))
         batches.append(ReadyBatch(request, request.encode(), blinding))
     return batches
 
@@ -101,7 +106,7 @@ class LabelLoad:
         """Send for some seconds; every answer's size is checked.
 
         Args:
-            seconds: How long new requests are begun.
+            seconds: How long new requests are begun; each connection sends one at least.
             step: Is told now and then how many seconds have passed.
 
         Raises:
@@ -138,19 +143,20 @@ class LabelLoad:
     def _send_until(self, until: float) -> int:
         labels = 0
         with _Connection(self._port, self._trust, self._auth) as connection:
-            while time.monotonic() < until:
+            while True:
                 with self._lock:
                     number = self._next % len(self._batches)
                     self._next += 1
                 batch = self._batches[number]
                 answer = connection.post(batch.body)
                 # Of one part: what the request has, and the proof.
-                if len(answer) != len(batch.body) + 64:
+                if len(answer) != len(batch.body) + PROOF_SIZE:
                     raise DecodingError("a label answer has another size than its request asks for")
                 labels += batch.request.count
                 if number < _CHECKED:
                     self._answers[number] = answer
-        return labels
+                if time.monotonic() >= until:
+                    return labels
 
 
 class _Connection:
