@@ -427,7 +427,8 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     options.set_max_open_files(_MAX_OPEN_FILES)
     # Tables go to the disk while they are written; all at once at their end, they would hold up the log.
     options.set_bytes_per_sync(_BYTES_A_SYNC)
-    options.set_max_background_jobs(2)
+    # One writes buffers out and two merge, so that new tables do not wait behind old ones.
+    options.set_max_background_jobs(3)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(_INFO_LOG_SIZE)
     options.set_stats_dump_period_sec(0)
