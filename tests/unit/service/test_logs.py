@@ -49,7 +49,7 @@ def test_exception_is_logged_by_class_and_place_without_its_text(capsys, name):
     except ValueError:
         logger.exception("failed")
     text = capsys.readouterr().err
-    assert "555" not in text
+    assert "+1555 0100" not in text
     line = json.loads(text)
     assert line["exception"] == "ValueError"
     assert "test_logs.py" in line["where"][0]
@@ -68,5 +68,5 @@ def test_uncaught_exception_is_logged_without_its_text(capsys, where):
         except ValueError as error:
             sys.excepthook(ValueError, error, error.__traceback__)
     text = capsys.readouterr().err
-    assert "555" not in text
+    assert "+1555 0100" not in text
     assert json.loads(text)["exception"] == "ValueError"
