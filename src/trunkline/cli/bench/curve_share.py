@@ -96,7 +96,7 @@ def _parts(data: Path, bases: Mapping[int, int], symbols: Path) -> dict[int, col
         if Path(library).name == CORE:
             in_core[pid, int(address, 16) - bases[pid]] += 1
         else:
-            parts[pid][_part_of_library(library)] += 1
+            parts[pid][part_of_library(library)] += 1
     offsets = sorted({offset for _, offset in in_core})
     names = dict(zip(offsets, _part_of_core(symbols, offsets), strict=True))
     for (pid, offset), count in in_core.items():
@@ -104,7 +104,8 @@ def _parts(data: Path, bases: Mapping[int, int], symbols: Path) -> dict[int, col
     return parts
 
 
-def _part_of_library(library: str) -> str:
+def part_of_library(library: str) -> str:
+    """The part of a sample outside of the core."""
     if library.startswith(("[kernel", "[vdso")) or library.endswith(".ko"):
         return "kernel"
     return "python" if Path(library).name.startswith(("python", "libpython")) else "libraries"
@@ -120,15 +121,16 @@ def _part_of_core(symbols: Path, offsets: list[int]) -> Iterator[str]:
         capture_output=True,
         text=True,
     ).stdout
-    for block in answer.split("\n\n")[: len(offsets)]:
-        lines = block.splitlines()
-        function = lines[-2]  # the one that all others are inlined into
-        if any(_DALEK in place for place in lines[1::2]):
-            yield "dalek"
-        elif "::" not in function and function not in _NOT_BLST:
-            yield "blst"
-        else:
-            yield "core"
+    yield from map(part_of_frames, answer.split("\n\n")[: len(offsets)])
+
+
+def part_of_frames(frames: str) -> str:
+    """The part of one address: its functions, the innermost first, each with a line of its place."""
+    lines = frames.splitlines()
+    function = lines[-2]  # the one that all others are inlined into
+    if any(_DALEK in place for place in lines[1::2]):
+        return "dalek"
+    return "core" if "::" in function or function in _NOT_BLST else "blst"
 
 
 def _base_of_core(pid: int) -> int:
@@ -156,5 +158,7 @@ def _check_same_code(symbols: Path) -> None:
 
 
 def _code(library: str) -> bytes:
-    command = ["objcopy", "-O", "binary", "-j", ".text", library, "/dev/stdout"]
-    return subprocess.run(command, check=True, capture_output=True).stdout
+    with tempfile.NamedTemporaryFile() as out:  # objcopy writes nothing into a pipe
+        command = ["objcopy", "-O", "binary", "-j", ".text", library, out.name]
+        subprocess.run(command, check=True, capture_output=True)
+        return Path(out.name).read_bytes()

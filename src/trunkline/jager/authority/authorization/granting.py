@@ -7,6 +7,7 @@ and answers again without a second grant or a second count.
 
 import hashlib
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -87,14 +88,20 @@ class Authorizer:
         request = AuthorizationRequest.decode(body)
         self._check(request, requester)
         digest = hashlib.sha256(body).digest()
-        with storage_errors(), self._engine.begin() as connection:
-            now = self._clock()
-            store.drop_expired(connection, now)
-            found = store.find_live(connection, requester.id, now, digest=digest)
-            if found is None:
-                found = self._admit(connection, request, body, digest, now)
-            answer = self._answer(connection, found, request, requester, now)
-        return self._with_signatures(request, answer)
+        with ThreadPoolExecutor(1) as executor:
+            with storage_errors(), self._engine.begin() as connection:
+                now = self._clock()
+                store.drop_expired(connection, now)
+                found = store.find_live(connection, requester.id, now, digest=digest)
+                if found is None:
+                    found = self._admit(connection, request, body, digest, now)
+                answer = self._answer(connection, found, request, requester, now)
+                if isinstance(answer, Grant):
+                    # While the transaction waits for the disk; nothing is answered before that has ended.
+                    signatures = executor.submit(self._signer.sign, request.labels)
+            if isinstance(answer, Pending):
+                return answer
+            return AuthorizationResponse(signatures.result(), answer)
 
     def poll(self, request_id: bytes, requester: Requester) -> AuthorizationResponse | Pending:
         """Answer a request that a person has to decide on, or has decided on.
@@ -113,7 +120,9 @@ class Authorizer:
             # Up to a week has passed, and keys may be gone: no grant is logged that nobody can use.
             self._check(request, requester)
             answer = self._answer(connection, found, request, requester, now)
-        return self._with_signatures(request, answer)
+        if isinstance(answer, Pending):
+            return answer
+        return AuthorizationResponse(self._signer.sign(request.labels), answer)
 
     def _check(self, request: AuthorizationRequest, requester: Requester) -> None:
         check_policy(
@@ -214,11 +223,3 @@ class Authorizer:
         }
         connection.execute(store.CHANGE, columns | {"of_id": request_id})
         return grant
-
-    def _with_signatures(
-        self, request: AuthorizationRequest, answer: Grant | Pending
-    ) -> AuthorizationResponse | Pending:
-        """Add the label signatures, after the transaction: they are the same whenever they are computed."""
-        if isinstance(answer, Pending):
-            return answer
-        return AuthorizationResponse(self._signer.sign(request.labels), answer)
