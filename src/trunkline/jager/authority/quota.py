@@ -1,7 +1,8 @@
 """Quotas per party and day, kept in the database of the authority that grants them."""
 
+from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -75,14 +76,13 @@ def _statements(table: sa.Table, dialect: str) -> _Statements:
     party = sa.bindparam("of_party", type_=sa.LargeBinary())
     day = sa.bindparam("of_day", type_=sa.Integer())
     amount = sa.bindparam("amount", type_=sa.BigInteger())
+    insert: Callable[[sa.Table], Any] = sqlite.insert
     if dialect == "postgresql":
         # Loaded when it is needed: it takes as long as the rest of a service's start.
         from sqlalchemy.dialects import postgresql
 
-        add = postgresql.insert(table)
-    else:
-        add = sqlite.insert(table)
-    add = add.values(party=party, day=day, used=amount)
+        insert = postgresql.insert
+    add = insert(table).values(party=party, day=day, used=amount)
     return _Statements(
         used=sa.select(table.c.used).where(table.c.party == party, table.c.day == day),
         forget=sa.delete(table).where(table.c.day < sa.bindparam("before_day")),
