@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from trunkline.service.client import ServiceClient
 
 SECOND = "record-store-2"
 STORES = (RECORD_STORE, SECOND)
-SLOW = {"batch": 8, "interval_ms": 50, "delay_max_s": 8.0}
-"""Records leave over eight seconds, so that a fault finds some on their way."""
+SLOW = {"batch": 8, "interval_ms": 200, "delay_max_s": 10.0}
+"""Records leave over ten seconds, so that a fault finds some on their way."""
 
 
 def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -97,8 +97,9 @@ def acknowledged_keys(run: LabRun) -> list[bytes]:
     return keys
 
 
-def acknowledged(run: LabRun) -> int:
-    """How many records have a receipt so far."""
+def acknowledged(run: LabRun, carriers: Sequence[str] = ()) -> int:
+    """How many records, of some carriers or of all, have a receipt so far."""
     return sum(
-        int(run.control(name).call("status")["counts"]["acknowledged"]) for name in run.deployment.carriers()
+        int(run.control(name).call("status")["counts"]["acknowledged"])
+        for name in carriers or run.deployment.carriers()
     )

@@ -23,7 +23,8 @@ from trunkline.jager.record_store.rocks_engine import RocksEngine
 pytestmark = pytest.mark.network
 
 RECORDS = 474
-OLDER_RECORDS = 3_000
+OLDER_RECORDS = 600
+EVERYTHING = 100_000
 SOME_CALLS = 8
 
 
@@ -33,17 +34,22 @@ def settings(all_nodes):
 
 
 @pytest.fixture(scope="module")
-def embedded():
+def embedded(settings):
     """The shipped lab on an embedded store that has some older records already; nothing contributed yet."""
     with lab_run(LAB) as run:
         run.create()
+        config = store_config(run, RECORD_STORE)
+        before = config.read_bytes()
+        use_cluster(run, settings, data_dir="cluster-data", embedded="data")
+        config.with_name("cluster.toml").write_bytes(config.read_bytes())
+        config.write_bytes(before)
         add_older_records(run)
         names = run.deployment.carriers()
         for name in names:
             change(run.deployment.carrier_config(name), lambda config: config.update(contribution=SLOW))
         run.start()
         run.deployment.enrol(names)
-        run.deployment.start_carriers(names)
+        run.deployment.start_carriers(names[::2])
         yield run
 
 
@@ -75,33 +81,38 @@ def moved(embedded, settings):
     """Contributions began at the embedded store and ended at the cluster; nothing is embedded any more."""
     run = embedded
     names = run.deployment.carriers()
-    calls = run.answered()
+    early, late = names[::2], names[1::2]
     config = store_config(run, RECORD_STORE)
     with ThreadPoolExecutor(len(names)) as pool:
-        done = [pool.submit(run.control(name).call, "contribute", {"finish": True}) for name in names]
-        eventually(lambda: acknowledged(run) > RECORDS // 4, "records in the embedded store")
-        use_cluster(run, settings, data_dir="cluster-data", embedded="data")
+        done = [pool.submit(run.control(name).call, "contribute", {"finish": True}) for name in early]
+        eventually(lambda: acknowledged(run, early) > RECORDS // 8, "records in the embedded store")
+        config.write_bytes(config.with_name("cluster.toml").read_bytes())
         refused = error_of(trunkline("record-store", "migrate", "--config", config, "--json"))
         run.deployment.processes.stop([RECORD_STORE])
         run.deployment.restart(RECORD_STORE)
 
+        run.deployment.start_carriers(late)
+        done += [pool.submit(run.control(name).call, "contribute", {"finish": True}) for name in late]
         first = migrating(run)
         with open_session(CassandraConfig.model_validate(settings)) as session:
             state = session.prepare("SELECT state FROM {keyspace}.migrations")
-            eventually(lambda: session.run(state), "the first records that were copied")
+            eventually(lambda: first.poll() is not None or session.run(state), "the first records copied")
+        assert first.poll() is None, first.communicate()
         first.kill()
         first.communicate()
         os.kill(pid_of(run, RECORD_STORE), signal.SIGKILL)
         eventually(lambda: run.deployment.processes.find(RECORD_STORE) is None, "the end of the store")
         run.deployment.restart(RECORD_STORE)
-        meanwhile = run.trace(calls[0])
         for one in done:
             one.result()
+        # Its records are some here, some there.
+        call = run.answered()[0]
+        meanwhile = run.trace(call)
     result = answer_of(trunkline("record-store", "migrate", "--config", config, "--json"))
     change(config, lambda values: values["record_store"].pop("embedded_data_dir"))
     run.deployment.processes.stop([RECORD_STORE])
     run.deployment.restart(RECORD_STORE)
-    return run, refused, result, run.summary(calls[0], meanwhile)
+    return run, refused, result, run.summary(call, meanwhile)
 
 
 def test_migration_of_a_store_that_still_runs_embedded_is_refused(moved):
@@ -117,11 +128,11 @@ def test_every_acknowledged_record_is_in_the_cluster(moved, settings):
         engine = CassandraEngine(session, retention_days=180, clock=time.time)
         assert [key for key, stored in zip(keys, engine.get(keys), strict=True) if stored is None] == []
         older = RocksEngine(run.deployment.directory / RECORD_STORE / "data" / "records", read_only=True)
-        records = older.page(b"", OLDER_RECORDS + 2 * RECORDS)
+        records = older.page(b"", EVERYTHING)
         older.close()
         assert engine.get([one.key for one in records]) == records
     assert result == {"copied": len(records), "verified": len(records), "repaired": 0}
-    assert len(records) > OLDER_RECORDS + RECORDS // 4
+    assert OLDER_RECORDS + RECORDS // 8 < len(records) < OLDER_RECORDS + len(keys)
 
 
 def test_traces_work_during_the_migration_and_after_it(moved):
@@ -133,7 +144,7 @@ def test_traces_work_during_the_migration_and_after_it(moved):
         ]
     result = score(LAB, traced)
     assert (result.path_correct, result.origin_correct) == (len(calls), len(calls))
-    assert meanwhile.carrier == calls[0].carrier
+    assert score(LAB, [meanwhile]).path_correct == 1
     assert readiness(run, RECORD_STORE) is None
 
 
