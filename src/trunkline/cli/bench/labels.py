@@ -28,7 +28,7 @@ _MULTIPLICATIONS = 500
 
 def labels(
     seconds: Annotated[float, typer.Option(help="How long requests are sent.", min=1)] = 20.0,
-    batch: Annotated[int, typer.Option(help="Labels a request.", min=1, max=4096)] = 256,
+    batch: Annotated[int, typer.Option(help="Labels a request.", min=1, max=4096)] = 1024,
     connections: Annotated[int, typer.Option(help="Requests under way at a time.", min=1, max=64)] = 4,
     cores: Annotated[
         bool, typer.Option("--cores", help="Compare one core with two, five times in turns.")
