@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO := $(shell command -v cargo || echo $$HOME/.cargo/bin/cargo)
 CARGO_PROFILE := dev
-RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name Cargo.toml 2>/dev/null) Cargo.toml Cargo.lock .cargo/config.toml
 STAGE := scripts/stage
 FUZZ_SECONDS ?= 600
 
@@ -32,7 +32,7 @@ $(VENV)/.requirements-installed: pyproject.toml constraints.txt scripts/check-ma
 
 $(VENV)/.core-built: $(VENV)/.requirements-installed $(RUST_SOURCES)
 	@echo "setup: Rust core" >&2
-	@PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop --quiet --locked --profile $(CARGO_PROFILE) --extras pstn,cluster
+	@PATH="$(dir $(CARGO)):$$PATH" VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/maturin develop --quiet --locked --profile $(CARGO_PROFILE) --extras pstn,cluster,postgresql
 	@touch $@
 
 demo: setup ## trace a robocall campaign through the records of eight real switches

@@ -9,8 +9,10 @@ pytestmark = pytest.mark.network
 def test_demo_on_generated_network_finds_every_origin(tmp_path):
     # The model's records are worth something only if the system takes them for those of real switches.
     network = tmp_path / "network"
-    size = ("--carriers", "5", "--subscribers", "50", "--calls", "24", "--hours", "0.1", "--campaigns", "2")
-    generated = answer_of(trunkline("pstn", "generate", "--out", network, *size, "--json"))
+    size = ("--carriers", "6", "--subscribers", "50", "--calls", "24", "--hours", "0.1", "--campaigns", "2")
+    generated = answer_of(
+        trunkline("pstn", "generate", "--out", network, *size, "--format", "mixed", "--json")
+    )
     assert generated["calls"] == 24
     assert generated["records"] > 24
     assert generated["bytes"] > 0

@@ -1,7 +1,7 @@
 """The files that describe a generated network: carriers, connections, and how to read the records.
 
-A carrier's folder has its call records and `sources.toml`, which its agent reads as it stands. Where all
-switches are of kinds that a lab's description knows, `carriers.toml` makes the folder a lab.
+A carrier's folder has its call records and `sources.toml`, which its agent reads as it stands. In networks
+that one machine can run the agents of, `carriers.toml` makes the folder a lab.
 """
 
 import csv
@@ -66,7 +66,7 @@ def set_up(
         form = switches.form(carrier)
         for file, header in zip(form.files, form.headers, strict=True):
             output.open_growing(carrier_file(switches, carrier, file), header)
-    if parameters.carriers <= LAB_CARRIERS and all(switches.form(one).switch for one in taking_part):
+    if parameters.carriers <= LAB_CARRIERS:
         entries = [_lab_entry(switches, connections, carrier) for carrier in taking_part]
         output.replace("carriers.toml", tomli_w.dumps({"carrier": entries}))
     output.open_growing(TRUTH_FILE, TRUTH_HEADER)
@@ -75,10 +75,15 @@ def set_up(
 
 def _lab_entry(switches: Switches, connections: Connections, carrier: int) -> dict[str, Any]:
     form = switches.form(carrier)
+    title = {"id": switches.names[carrier], "name": f"Carrier {carrier}"}
+    if not form.switch:
+        neighbours = {number: switches.names[number] for number in connections.of(carrier).tolist()}
+        source = switches.source(carrier, neighbours)
+        source["paths"] = [carrier_file(switches, carrier, path) for path in source["paths"]]
+        return {**title, "source": [source]}
     files = [carrier_file(switches, carrier, file) for file in form.files]
     return {
-        "id": switches.names[carrier],
-        "name": f"Carrier {carrier}",
+        **title,
         "switch": form.switch,
         "time_zone": switches.zone(carrier),
         "default_region": "US",

@@ -1,7 +1,8 @@
 """A CDR lab: a folder with the call records of several carriers and a `carriers.toml` that describes them.
 
 The description says some things in words (how numbers are written, how CSV files write times). They are
-read strictly: a wording that is not understood is an error, never a guess.
+read strictly: a wording that is not understood is an error, never a guess. A carrier whose switch is of
+another kind has `[[carrier.source]]` tables instead, in the form of docs/cdr-sources.md.
 """
 
 import re
@@ -72,13 +73,22 @@ def _carrier(entry: Any, path: Path, resolve: Callable[[str], ProviderId]) -> La
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
         raise ConfigurationError(f"{path}: every [[carrier]] needs an id")
     where = f"{path}: carrier {entry['id']}"
+    if "source" in entry:
+        return LabCarrier(
+            entry["id"],
+            str(entry.get("name", entry["id"])),
+            resolve(entry["id"]),
+            _sources(entry["source"], path.parent, resolve, where),
+        )
     switch = str(entry.get("switch", "")).lower()
     if "kamailio" in switch:
         table = _kamailio(entry, path.parent, where)
     elif "asterisk" in switch:
         table = _asterisk(entry, path.parent, where)
     else:
-        raise ConfigurationError(f"{where}: the switch is neither Asterisk nor Kamailio")
+        raise ConfigurationError(
+            f"{where}: the switch is neither Asterisk nor Kamailio; describe it by [[carrier.source]] tables"
+        )
     table["number_plan"] = number_plan(
         str(entry.get("number_format", "")),
         str(entry.get("default_region", "")),
@@ -92,6 +102,15 @@ def _carrier(entry: Any, path: Path, resolve: Callable[[str], ProviderId]) -> La
     if custom:
         source = _with_microseconds(source, path.parent / custom)
     return LabCarrier(entry["id"], str(entry.get("name", entry["id"])), resolve(entry["id"]), [source])
+
+
+def _sources(tables: Any, folder: Path, resolve: Callable[[str], ProviderId], where: str) -> list[CdrSource]:
+    if not isinstance(tables, list) or not tables:
+        raise ConfigurationError(f"{where}: expected [[carrier.source]] tables")
+    return [
+        source_from_table(table, folder, resolve, f"{where}, source {number}")
+        for number, table in enumerate(tables, 1)
+    ]
 
 
 def number_plan(wording: str, region: str, where: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from generated import carriers, files, hops, names_of_providers, network, records, table
 
 from trunkline.pstn.switches import FORMS
+from trunkline.telephony.follow import read_all
 from trunkline.telephony.lab import lab_sources
 from trunkline.telephony.model import Attempt, CallRecord, TimeKind
 from trunkline.telephony.providers import ProviderId
@@ -167,8 +168,8 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
     assert files(one)["ground-truth.csv"] != files(other)["ground-truth.csv"]
 
 
-@pytest.mark.parametrize("form", ["asterisk-csv", "kamailio-csv"])
-def test_network_of_switches_that_labs_know_is_a_lab(tmp_path, form):
+@pytest.mark.parametrize("form", ["asterisk-csv", "kamailio-csv", "freeswitch-json", "oracle_acme", "mixed"])
+def test_network_is_a_lab_with_the_carriers_and_their_trunks(tmp_path, form):
     folder = network(tmp_path / "n", format=form)
 
     def provider(name: str) -> ProviderId:
@@ -177,11 +178,7 @@ def test_network_of_switches_that_labs_know_is_a_lab(tmp_path, form):
     lab = lab_sources(folder / "carriers.toml", provider)
     assert [one.id for one in lab] == list(carriers(folder))
     for one in lab:
+        assert one.provider == provider(one.id)
         [source] = one.sources
-        assert source.format == form
-        assert set(source.trunks.values()) <= {provider(name) for name in carriers(folder)}
-
-
-def test_network_of_other_switches_is_no_lab(honest):
-    # A description that leaves carriers out would make traces look incomplete.
-    assert not (honest / "carriers.toml").exists()
+        assert set(source.trunks.values()) <= {provider(name) for name in carriers(folder)} - {one.provider}
+        assert sum(len(batch.records) for batch in read_all(one.sources)) > 0
