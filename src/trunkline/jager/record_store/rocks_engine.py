@@ -6,6 +6,7 @@ u32 hour | the record without its idx.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ _IDX_START = 14  # version, suite, parameters reference and period stand before 
 _IDX_END = _IDX_START + INDEX_SIZE
 _DAY_END = INDEX_SIZE + 4
 _LOOKUP_CHUNK = 1000
+_PART = 250_000
+"""Records of which the space is given back together."""
+_MUCH = 0.1
+"""The share of removed records from which on that is worth writing the others anew."""
 _END = b"\xff" * (RECORD_KEY_SIZE + 1)
 
 
@@ -46,6 +51,15 @@ class UsedQuota(NamedTuple):
     labels: int
 
 
+@dataclass(slots=True)
+class _Part:
+    """The part of the keys that a sweep is in."""
+
+    start: bytes
+    seen: int = 0
+    removed: int = 0
+
+
 class RocksEngine:
     """`RecordEngine` on RocksDB, for one process on one machine."""
 
@@ -61,6 +75,7 @@ class RocksEngine:
         """
         self._store = KeyValueStore(path, {_RECORDS: INDEX_SIZE, _GRANTS: 0}, read_only=read_only)
         self._grants_lock = threading.Lock()
+        self._swept = _Part(b"")
 
     def days_of(self, candidates: Sequence[Candidate], today: int) -> list[int | None]:
         """See `RecordEngine`.
@@ -161,6 +176,8 @@ class RocksEngine:
             expired = [key for key, value in entries if key != b"s" and _number(value[:4]) < before_day]
         if expired:
             self._store.write(family, deletes=expired, durable=False)
+        if family == _RECORDS:
+            self._merge_swept(start, seen, len(expired), is_last=len(seen) < limit)
         if len(seen) == limit:
             return Sweep(cursor[:1] + seen[-1] + b"\x00", len(expired))
         return Sweep(b"g" if family == _RECORDS else None, len(expired))
@@ -200,6 +217,21 @@ class RocksEngine:
             StorageError: Something is damaged.
         """
         self._store.verify(step)
+
+    def _merge_swept(self, start: bytes, seen: Sequence[bytes], removed: int, *, is_last: bool) -> None:
+        """Have the space of removed records given back, part by part, where much was removed.
+
+        A day's share of many is left to the database, which merges it with what comes in.
+        """
+        if not start:
+            self._swept = _Part(start)
+        self._swept.seen += len(seen)
+        self._swept.removed += removed
+        if self._swept.seen >= _PART or is_last:
+            end = _END if is_last else seen[-1] + b"\x00"
+            if self._swept.removed > self._swept.seen * _MUCH:
+                self._store.compact(_RECORDS, self._swept.start, end)
+            self._swept = _Part(end)
 
     def check(self) -> None:
         """See `RecordEngine`."""
