@@ -67,6 +67,9 @@ class SourceClock:
         Raises:
             CdrError: It is neither, the local time does not exist, or it lies before 2001 or after 2099.
         """
+        return _read(self, text)
+
+    def _read(self, text: str) -> Reading:
         matched = _EPOCH_SECONDS.fullmatch(text)
         if matched:
             return self.reading(int(matched[1]) * 1_000_000 + _fraction_us(matched[2]))
@@ -108,7 +111,11 @@ class SourceClock:
         return Reading(first_us + self.offset_us, second + self.offset_us)
 
 
-@lru_cache(maxsize=4096)  # the calls of one second are written together
+# The calls of one second are written together: most of their times were read just before.
+_read = lru_cache(maxsize=4096)(SourceClock._read)
+
+
+@lru_cache(maxsize=4096)  # for times with fractions, which seldom come again
 def _utc_readings(zone: ZoneInfo, second: datetime) -> tuple[int, int] | None:
     """Both readings of a local second, in UTC microseconds; None if the clock skipped it."""
     first, last = (

@@ -179,7 +179,15 @@ def _read_open(
     time_us = 0
     for _ in range(limit):
         raw = b""
-        position = replace(position, header=position.header, note="")
+        # What `replace` would do, in a fifth of its time, for every row.
+        position = Position(
+            position.file,
+            position.line,
+            position.offset,
+            position.skipping,
+            position.header,
+            position.latest_us,
+        )
         while True:
             part = file.readline(reader.line_limit + 1)
             position.offset += len(part)

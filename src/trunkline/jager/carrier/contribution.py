@@ -12,12 +12,10 @@ from trunkline.errors import TrunklineError
 from trunkline.jager.carrier.config import ContributionSection
 from trunkline.jager.carrier.metrics import OK, CarrierMetrics
 from trunkline.jager.carrier.outbox import Outbox, SealedBatch
-from trunkline.jager.carrier.packed import split
 from trunkline.jager.carrier.receipts import settle
 from trunkline.jager.carrier.record_maker import RecordMaker
 from trunkline.jager.messages.contribution import Contribution, Receipt
 from trunkline.jager.messages.parameters import PublicParameters
-from trunkline.jager.messages.record import Record
 from trunkline.service.metrics import Metrics
 
 FIRST_WAIT_S = 1.0
@@ -161,7 +159,7 @@ class ContributionSender:
         )
 
     def _deliver(self, batch: SealedBatch) -> None:
-        if not all(self._maker.acceptable(Record(record)) for record in split(batch.records)):
+        if not self._maker.acceptable(batch.records):
             batch = self._outbox.replace(batch, self._maker.sign_again(batch.records))
         encoded = self._send(Contribution(batch.records).encode())
         outcome = settle(

@@ -1,12 +1,13 @@
 """What a receipt must prove before a record counts as delivered."""
 
+from trunkline.crypto.record import record_ids
 from trunkline.errors import EvidenceError
 from trunkline.jager.carrier.outbox import SealedBatch, Settlement
 from trunkline.jager.carrier.packed import split
 from trunkline.jager.carrier.record_maker import RecordMaker
 from trunkline.jager.messages.contribution import Receipt, RejectReason
 from trunkline.jager.messages.parameters import PublicParameters
-from trunkline.jager.messages.record import Record
+from trunkline.jager.messages.record import RECORD_ID_SIZE, Record
 
 _CURABLE = frozenset({RejectReason.PARAMS, RejectReason.PERIOD})
 
@@ -48,9 +49,10 @@ def settle(
     if any(index >= len(records) for index in refused):
         raise EvidenceError("the receipt refuses records that were not in the batch")
     acknowledged = {(key.idx, key.id) for key in receipt.keys}
+    ids = record_ids(parameters.hash, parameters.group.id, batch.records)
     expected = {
-        (record.idx, record.id(parameters.hash, parameters.group.id))
-        for number, record in enumerate(map(Record, records))
+        (Record(record).idx, ids[number * RECORD_ID_SIZE : (number + 1) * RECORD_ID_SIZE])
+        for number, record in enumerate(records)
         if number not in refused
     }
     if acknowledged != expected:

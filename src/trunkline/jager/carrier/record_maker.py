@@ -70,10 +70,11 @@ class RecordMaker:
         ]
         return self.make(filings)
 
-    def acceptable(self, record: Record) -> bool:
-        """Whether the store accepts a record's parameters and period now."""
+    def acceptable(self, records: bytes) -> bool:
+        """Whether the store accepts the parameters and the periods of all packed records now."""
         periods = self._parameters.accepted_periods(self._clock())
-        return record.params_ref == self._parameters.ref and record.period in periods
+        heads = {(record.params_ref, record.period) for record in map(Record, split(records))}
+        return all(ref == self._parameters.ref and period in periods for ref, period in heads)
 
     def sign_again(self, records: bytes) -> bytes:
         """Sign the same ciphertexts under the current period and parameters; nothing is encrypted again."""

@@ -280,5 +280,5 @@ def _full(*_arguments):
 def test_dummies_are_records_like_all_others(room):
     # Otherwise the store could drop them from its clustering at once.
     dummy = Record(room.maker.dummies(1)[0])
-    assert room.maker.acceptable(dummy)
+    assert room.maker.acceptable(dummy.data)
     assert len(dummy.data) == 714
