@@ -114,6 +114,12 @@ class Nodes:
         for number in list(self._processes):
             self.kill(number)
 
+    def disk_bytes(self, number: int, keyspace: str, table: str) -> int:
+        """The size of a table's files at a node, without what is in its memory only."""
+        self.nodetool(number, "flush", keyspace, table)
+        folders = (self._home(number) / "data" / keyspace).glob(f"{table}-*")
+        return sum(path.stat().st_size for folder in folders for path in folder.glob("*.db"))
+
     def log(self, number: int) -> Path:
         """The file that a node's log goes to."""
         return self._home(number) / "log"

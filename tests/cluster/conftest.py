@@ -41,10 +41,10 @@ def all_nodes(nodes):
     return nodes
 
 
-@pytest.fixture(scope="module")
-def cluster(all_nodes):
+@pytest.fixture(scope="session")
+def cluster(nodes):
     """A keyspace of a store's own, with all tables."""
-    config = CassandraConfig.model_validate(all_nodes.settings(f"t{secrets.token_hex(6)}"))
+    config = CassandraConfig.model_validate(nodes.settings(f"t{secrets.token_hex(6)}"))
     with open_session(config) as session:
         create_schema(
             session,
@@ -56,7 +56,7 @@ def cluster(all_nodes):
     return config
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def session(cluster):
     with open_session(cluster) as session:
         yield session

@@ -15,6 +15,7 @@ from trunkline.errors import (
     ReplayError,
     TooLargeError,
 )
+from trunkline.jager.messages.record import RECORD_KEY_SIZE, RECORD_SIZE
 from trunkline.jager.record_store.answers import Answer
 from trunkline.jager.record_store.cassandra_engine import CassandraEngine
 from trunkline.jager.record_store.cassandra_schema import check_schema, create_schema
@@ -26,6 +27,7 @@ from trunkline.service.tls import create_local_authority
 DAY_S = 86_400
 TODAY = int(time.time()) // DAY_S
 NO_LIMIT = 1_000_000
+MANY = 3_000
 
 
 def some_record(day=TODAY, idx=None, record_id=None):
@@ -120,6 +122,14 @@ def test_more_keys_than_the_limit_are_refused_before_all_are_read(engine):
     assert len(engine.keys([idx], 0, 12)) == 12
     with pytest.raises(TooLargeError, match="more than 11 records"):
         engine.keys([idx], 0, 11)
+
+
+def test_record_takes_little_more_than_its_size_on_each_replicas_disk(nodes, cluster, engine):
+    before = nodes.disk_bytes(0, cluster.keyspace, "records")
+    engine.put_batch([some_record() for _ in range(MANY)])
+    grown = (nodes.disk_bytes(0, cluster.keyspace, "records") - before) / MANY
+    print(f"{grown:.1f} bytes a record and replica")
+    assert RECORD_SIZE < grown < 1.2 * (RECORD_KEY_SIZE + RECORD_SIZE)
 
 
 # --- grants -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from trunkline.jager.record_store.cassandra_session import open_session
 from trunkline.jager.record_store.cassandra_shared import SharedNonces
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(session):
     return CassandraEngine(session, retention_days=RETENTION_DAYS, clock=time.time)
 
@@ -56,12 +56,13 @@ def test_one_silent_node_stops_nothing(engine, session, paused):
 def test_two_silent_nodes_end_everything_as_unavailable_and_nothing_waits_for_ever(engine, session, paused):
     stored = some_record()
     engine.put_batch([stored])
+    nonces = SharedNonces(session)
     paused(0, 2)
     steps = (
         lambda: engine.put_batch([some_record() for _ in range(300)]),
         lambda: engine.get([stored.key]),
         lambda: engine.serve_grant(grant([stored.key[:32]]), 1_000),
-        lambda: SharedNonces(session).remember("a" * 32, secrets.token_hex(16), 0.0),
+        lambda: nonces.remember("a" * 32, secrets.token_hex(16), 0.0),
         engine.check,
     )
     for step in steps:
