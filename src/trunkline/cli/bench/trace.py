@@ -3,6 +3,7 @@
 import secrets
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from trunkline.cli.output import bar, console, print_json
-from trunkline.errors import EvidenceError
+from trunkline.errors import EvidenceError, UnavailableError
 
 _CALLS = 100
 _CAPACITY_RECORDS = 8_000
-_WARM_UP_S = 6.0  # calls are filed some seconds after their rows were written
+_STEADY_RECORDS = 2_000
+"""Acknowledged records from which on ingest counts as steady: calls are filed some time after their rows."""
+_STEADY_AFTER_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ def _measure(window: _Window, traces: int, ingest_rate: float, pairing_us: float
             deployment.processes.stop([f"carrier-{one}" for one in idle])
             client, files = control(deployment, tracing), control(deployment, filing)
             with calls_coming_in(deployment, filing, start, after=_CALLS, rate=ingest_rate):
-                time.sleep(_WARM_UP_S if ingest_rate else 0)
+                if ingest_rate:
+                    _wait_until(lambda: acknowledged(files) >= _STEADY_RECORDS)
                 filed, began = acknowledged(files) if ingest_rate else 0, time.monotonic()
                 cpu_before = cpu_seconds(deployment)
                 with bar("tracing", traces) as progress:
@@ -165,6 +169,14 @@ def _measure(window: _Window, traces: int, ingest_rate: float, pairing_us: float
             name: round((cpu_after[name] - cpu_before[name]) * 1000 / traces, 1) for name in cpu_after
         },
     }
+
+
+def _wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _STEADY_AFTER_S
+    while not reached():
+        if time.monotonic() > deadline:
+            raise UnavailableError("the carrier's calls are not filed; try a higher --ingest-rate")
+        time.sleep(0.5)
 
 
 class _Watch:
