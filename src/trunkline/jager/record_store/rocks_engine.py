@@ -6,7 +6,6 @@ u32 hour | the record without its idx.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,10 +26,8 @@ _IDX_START = 14  # version, suite, parameters reference and period stand before 
 _IDX_END = _IDX_START + INDEX_SIZE
 _DAY_END = INDEX_SIZE + 4
 _LOOKUP_CHUNK = 1000
-_PART = 250_000
-"""Records of which the space is given back together."""
-_MUCH = 0.1
-"""The share of removed records from which on that is worth writing the others anew."""
+_MUCH = 0.05
+"""The share of records removed from which on the others are written anew to give back the space."""
 _END = b"\xff" * (RECORD_KEY_SIZE + 1)
 
 
@@ -51,15 +48,6 @@ class UsedQuota(NamedTuple):
     labels: int
 
 
-@dataclass(slots=True)
-class _Part:
-    """The part of the keys that a sweep is in."""
-
-    start: bytes
-    seen: int = 0
-    removed: int = 0
-
-
 class RocksEngine:
     """`RecordEngine` on RocksDB, for one process on one machine."""
 
@@ -75,7 +63,8 @@ class RocksEngine:
         """
         self._store = KeyValueStore(path, {_RECORDS: INDEX_SIZE, _GRANTS: 0}, read_only=read_only)
         self._grants_lock = threading.Lock()
-        self._swept = _Part(b"")
+        # Records that the sweep under way has looked at, and those removed since all tables were merged.
+        self._swept = self._unmerged = 0
 
     def days_of(self, candidates: Sequence[Candidate], today: int) -> list[int | None]:
         """See `RecordEngine`.
@@ -177,7 +166,7 @@ class RocksEngine:
         if expired:
             self._store.write(family, deletes=expired, durable=False)
         if family == _RECORDS:
-            self._merge_swept(start, seen, len(expired), is_last=len(seen) < limit)
+            self._merge_if_worth_it(start, len(seen), len(expired), is_last=len(seen) < limit)
         if len(seen) == limit:
             return Sweep(cursor[:1] + seen[-1] + b"\x00", len(expired))
         return Sweep(b"g" if family == _RECORDS else None, len(expired))
@@ -218,20 +207,15 @@ class RocksEngine:
         """
         self._store.verify(step)
 
-    def _merge_swept(self, start: bytes, seen: Sequence[bytes], removed: int, *, is_last: bool) -> None:
-        """Have the space of removed records given back, part by part, where much was removed.
-
-        A day's share of many is left to the database, which merges it with what comes in.
-        """
+    def _merge_if_worth_it(self, start: bytes, seen: int, removed: int, *, is_last: bool) -> None:
+        """At the end of a sweep, have the space of removed records given back if it is much by now."""
         if not start:
-            self._swept = _Part(start)
-        self._swept.seen += len(seen)
-        self._swept.removed += removed
-        if self._swept.seen >= _PART or is_last:
-            end = _END if is_last else seen[-1] + b"\x00"
-            if self._swept.removed > self._swept.seen * _MUCH:
-                self._store.compact(_RECORDS, self._swept.start, end)
-            self._swept = _Part(end)
+            self._swept = 0
+        self._swept += seen
+        self._unmerged += removed
+        if is_last and self._unmerged > self._swept * _MUCH:
+            self._store.merge(_RECORDS)
+            self._unmerged = 0
 
     def check(self) -> None:
         """See `RecordEngine`."""

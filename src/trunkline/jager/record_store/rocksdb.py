@@ -45,10 +45,6 @@ _PAIRS_A_WRITE = 256  # about a millisecond
 _MEMTABLE_BLOOM = 0.05  # of the write buffer
 _ENTRIES_A_STEP = 10_000
 _READAHEAD = 1024 * 1024
-# A table in which so many of so many neighbours are deletions is merged with those below it soon, down to the
-# last level, where what is deleted gives back its space. Half, because that level is ten times as large.
-_DELETIONS_WINDOW = 4096
-_DELETIONS_TRIGGER = 2048
 _INFO_LOG_SIZE = 1024 * 1024
 # Both kinds take RocksDB some microseconds to tell.
 _PROPERTIES = {
@@ -260,8 +256,8 @@ class KeyValueStore:
                 self._write_failed = True
                 raise
 
-    def compact(self, family: str, start: bytes, end: bytes) -> None:
-        """Merge all tables from one key to another, so that what is deleted gives back its space now.
+    def merge(self, family: str) -> None:
+        """Merge all tables of a family, beside all other work, so that what is deleted gives back its space.
 
         Raises:
             StorageError: The disk is full, or something is damaged.
@@ -269,7 +265,7 @@ class KeyValueStore:
         with self._reading("merge") as database:
             options = CompactOptions()
             options.set_exclusive_manual_compaction(False)  # writes would pile up behind it
-            database.families[family].compact_range(start, end, options)
+            database.families[family].compact_range(None, None, options)
 
     def snapshot(self, path: Path) -> None:
         """Make a copy of the database as it is now, of hard links to its files.
@@ -447,7 +443,6 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     # Ciphertexts and hashes do not compress.
     options.set_compression_type(DBCompressionType.none())
     options.set_level_compaction_dynamic_level_bytes(True)
-    options.add_compact_on_deletion_collector_factory(_DELETIONS_WINDOW, _DELETIONS_TRIGGER, 0.0)
     table = BlockBasedOptions()
     table.set_block_cache(cache)
     table.set_bloom_filter(_BLOOM_BITS, block_based=False)

@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from trunkline.errors import QuotaError, StorageError, TooLargeError, UnavailableError
-from trunkline.jager.record_store import rocks_engine
 from trunkline.jager.record_store.engine import (
     Candidate,
     GrantUse,
@@ -137,19 +136,18 @@ def test_space_of_swept_records_is_given_back(engine):
     assert engine.get([one.key for one in kept]) == kept
 
 
-def test_parts_are_merged_after_a_sweep_only_where_much_was_removed(engine, monkeypatch):
-    monkeypatch.setattr(rocks_engine, "_PART", 100)
-    monkeypatch.setattr("trunkline.jager.record_store.retention._CHUNK", 50)
+def test_tables_are_merged_once_enough_was_removed_by_one_sweep_or_by_several(engine, monkeypatch):
     merged = []
-    monkeypatch.setattr(engine._store, "compact", lambda _family, start, end: merged.append((start, end)))
-    few = [stored(bytes([1]) + secrets.token_bytes(31), day=1 if at < 10 else TODAY) for at in range(100)]
-    many = [stored(bytes([2]) + secrets.token_bytes(31), day=1 if at < 11 else TODAY) for at in range(100)]
-    last = [stored(bytes([3]) + secrets.token_bytes(31), day=1)]
-    engine.put_batch(few + many + last)
-    for _ in range(2):  # a second sweep begins anew
-        removed = sweep_once(engine, TODAY, threading.Event(), pause_s=0)
-        assert [(start[:1], end[:1]) for start, end in merged] == [(b"\x01", b"\x02"), (b"\x02", b"\xff")]
-        assert removed in {22, 0}
+    monkeypatch.setattr(engine._store, "merge", merged.append)
+    monkeypatch.setattr("trunkline.jager.record_store.retention._CHUNK", 30)
+    engine.put_batch([stored() for _ in range(97)] + [stored(day=day) for day in (1, 2, 3, 3, 3, 3)])
+
+    def sweep(before_day):
+        assert sweep_once(engine, before_day, threading.Event(), pause_s=0) <= 4
+        return len(merged)
+
+    # Of about a hundred records one, two, six are gone; then none again.
+    assert [sweep(day) for day in (2, 3, 4, 4)] == [0, 0, 1, 1]
 
 
 def test_records_beyond_one_write_are_all_there_after_a_crash(tmp_path):
