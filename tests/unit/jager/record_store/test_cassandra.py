@@ -16,7 +16,9 @@ from cassandra.cluster import NoHostAvailable
 from cassandra.policies import RetryPolicy
 from cassandra.protocol import ErrorMessage
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from trunkline.cli.record_store import app
 from trunkline.errors import ConfigurationError, QuotaError, StorageError, UnavailableError
 from trunkline.jager.record_store import cassandra_grants
 from trunkline.jager.record_store.cassandra_grants import GrantTable
@@ -228,3 +230,18 @@ def test_cluster_that_never_tells_ends_as_unavailable():
     table = GrantTable(OnePartitionEach(["lost"] * 100), lambda day: 100)
     with pytest.raises(UnavailableError, match="did not count a grant in time"):
         table.serve(a_grant(1), 10)
+
+
+# --- commands -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["schema", "migrate"])
+def test_command_for_a_cluster_without_one_in_the_configuration_says_what_to_add(command, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text(
+        "port = 1\ndata_dir = 'data'\nparameters = 'p'\nroot_fingerprint = 'f'\nregistry = 'r'\n"
+        f"[record_store]\nid = '{'0' * 32}'\nkey = 'k'\n"
+    )
+    result = CliRunner().invoke(app, [command, "--config", str(config)])
+    assert isinstance(result.exception, ConfigurationError)
+    assert "add it" in str(result.exception)
