@@ -117,13 +117,16 @@ ROCKSDB_BYTES = Assumption(
     "a record on disk, embedded engine", 738 * 1.1, "bytes", "52 of key, 686 of value, x 1.1"
 )
 CASSANDRA_BYTES = Assumption(
-    "a record on disk of a cluster's node", 850, "bytes", "estimate; docs/cluster.md measures it"
+    "a record on disk of a cluster's node", 809, "bytes", "measured: docs/cluster.md, sizes"
 )
 CASSANDRA_WRITE = Assumption(
-    "writing a record on a cluster's node",
-    100,
+    "a new record at each of its replicas' nodes",
+    600,
     "µs",
-    "estimate, compaction included; measure on your hardware",
+    "estimate: half of what docs/cluster.md measured without Java's optimising compiler",
+)
+CASSANDRA_DRIVER = Assumption(
+    "a new record's two statements in the store's process", 750, "µs", "measured: docs/cluster.md, sizes"
 )
 DISK_FILL = Assumption(
     "share of a disk that is filled", 0.7, "share", "chosen: the rest is for compaction and growth"
@@ -148,6 +151,7 @@ ASSUMPTIONS = (
     ROCKSDB_BYTES,
     CASSANDRA_BYTES,
     CASSANDRA_WRITE,
+    CASSANDRA_DRIVER,
     DISK_FILL,
     WRITE_AMPLIFICATION,
     FILTER_BITS,

@@ -12,6 +12,7 @@ from functools import cache
 from trunkline.jager.evaluation.costs import Costs
 from trunkline.jager.evaluation.demand import (
     CASSANDRA_BYTES,
+    CASSANDRA_DRIVER,
     CASSANDRA_WRITE,
     CONTRIBUTION_BATCH,
     CONTRIBUTION_INTERVAL,
@@ -242,8 +243,9 @@ def _small_authorities(demand: Demand, costs: Costs) -> dict[str, Need]:
 def _store_need(demand: Demand, costs: Costs, sizes: _Sizes, peak_stored: float, stored: float) -> Need:
     batches = peak_stored / CONTRIBUTION_BATCH.value
     traces = demand.traces_per_day / SECONDS_A_DAY * demand.peak
+    driver = CASSANDRA_DRIVER.value if demand.replication > 1 else 0
     busy = (
-        peak_stored * costs.us("store_us")
+        peak_stored * (costs.us("store_us") + driver)
         + batches * costs.us("handshake_server_us")
         + traces * (demand.labels_per_trace * LOOKUP.value + REQUEST.value)
     )

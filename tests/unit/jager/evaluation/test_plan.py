@@ -32,16 +32,19 @@ def test_country_of_10000_calls_keeps_its_records_on_petabytes():
     real = 50_000 * 86_400 * 180
     assert real == pytest.approx(7.776e11)
     assert result.records_kept == pytest.approx(real * (1 + 7_000 * 15.5 / 60 / 50_000))
-    disk = result.stored_per_second * 86_400 * 181 * 850 * 3 / 0.7 / 1e12
+    disk = result.stored_per_second * 86_400 * 181 * 809 * 3 / 0.7 / 1e12
     assert result.needs[DATABASE].disk_tb == pytest.approx(disk)
 
 
 def test_store_cores_are_rate_times_cost_over_the_utilisation():
     result = plan(traces_per_day=0)
-    # 100 µs a record, and a connection of 100 µs for each batch of 32.
-    busy = result.peak_stored_per_second * (100 + 100 / 32) / 1e6
+    # 100 µs a record, 750 for the cluster's driver, and a connection of 100 µs for each batch of 32.
+    busy = result.peak_stored_per_second * (100 + 750 + 100 / 32) / 1e6
     assert result.needs[PROCESSES].busy_cores == pytest.approx(busy)
     assert result.needs[PROCESSES].cores == math.ceil(busy / 0.6)
+    embedded = plan(traces_per_day=0, replication=1)
+    alone = embedded.peak_stored_per_second * (100 + 100 / 32) / 1e6
+    assert embedded.needs[PROCESSES].busy_cores == pytest.approx(alone)
 
 
 def test_largest_carrier_has_the_first_share_of_zipf():
