@@ -59,7 +59,7 @@ class Sender:
     clock: Callable[[], float] = time.time
 
     def url(self, service: str) -> str:
-        return getattr(self.config.carrier, f"{service}_url")
+        return getattr(self.config.carrier, f"{service}_url")[0]
 
     def auth(self, service: str) -> RequestAuth:
         name = f"record-store/{self.config.carrier.record_store_id}" if service == STORE else service

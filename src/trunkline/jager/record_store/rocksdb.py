@@ -32,8 +32,8 @@ from rocksdict import (
 
 from trunkline.errors import StorageError
 
-# Together with the tables' pinned parts these keep the engine's memory near 120 MB at any size.
-_BLOCK_CACHE = 48 * 1024 * 1024
+# Room for the filters and indices of some twenty million records; of more, for those in use.
+_BLOCK_CACHE = 128 * 1024 * 1024
 _WRITE_BUFFER = 16 * 1024 * 1024
 _WRITE_BUFFERS_TOTAL = 48 * 1024 * 1024
 _MAX_OPEN_FILES = 256
@@ -41,6 +41,10 @@ _BYTES_A_SYNC = 1024 * 1024
 _MAX_LOG_TOTAL = 64 * 1024 * 1024
 _BLOOM_BITS = 10
 _BLOCK_SIZE = 16 * 1024
+# What merging may write in a second: it must leave the disk to the log's synchronisations and to reads.
+_MERGE_RATE = 96 * 1024 * 1024
+_RATE_PERIOD_US = 20_000
+_RATE_FAIRNESS = 10  # RocksDB's default
 _PAIRS_A_WRITE = 256  # about a millisecond
 _MEMTABLE_BLOOM = 0.05  # of the write buffer
 _ENTRIES_A_STEP = 10_000
@@ -113,7 +117,7 @@ class KeyValueStore:
         found: list[bytes] = []
         with self._reading("read") as database:
             prefix_size = self._families[family]
-            options = ReadOptions()
+            options = _walking()
             options.set_prefix_same_as_start(True)
             walker = database.families[family].iter(options)
             try:
@@ -135,7 +139,7 @@ class KeyValueStore:
         found: list[int] = []
         with self._reading("read") as database:
             prefix_size = self._families[family]
-            options = ReadOptions()
+            options = _walking()
             options.set_prefix_same_as_start(True)
             walker = database.families[family].iter(options)
             try:
@@ -152,7 +156,7 @@ class KeyValueStore:
         """Return up to `limit` pairs with start <= key < end, in the order of the keys."""
         found: list[tuple[bytes, bytes]] = []
         with self._reading("read") as database:
-            options = ReadOptions()
+            options = _walking()
             options.set_total_order_seek(True)
             walker = database.families[family].iter(options)
             try:
@@ -172,7 +176,7 @@ class KeyValueStore:
         """Return up to `limit` keys from one on, in order. What others look up stays in the cache."""
         found: list[bytes] = []
         with self._reading("read") as database:
-            options = ReadOptions()
+            options = _walking()
             options.set_total_order_seek(True)
             options.fill_cache(False)  # type: ignore[call-arg]  # noqa: FBT003 - the stubs lack the argument
             options.set_readahead_size(_READAHEAD)
@@ -190,7 +194,7 @@ class KeyValueStore:
     def last_below(self, family: str, end: bytes) -> tuple[bytes, bytes] | None:
         """Return the pair with the greatest key that is less than or equal to `end`, or None."""
         with self._reading("read") as database:
-            walker = database.families[family].iter(ReadOptions())
+            walker = database.families[family].iter(_walking())
             try:
                 walker.seek_for_prev(end)
                 found = (walker.key(), walker.value()) if walker.valid() else None
@@ -423,6 +427,13 @@ class _Database:
         root.close()
 
 
+def _walking() -> ReadOptions:
+    options = ReadOptions()
+    # Files that merging left behind are removed by RocksDB's threads, not by readers with the interpreter's lock.
+    options.set_background_purge_on_iterator_cleanup(True)
+    return options
+
+
 def _options(cache: Cache, prefix_size: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(create_if_missing=True)
@@ -437,6 +448,7 @@ def _options(cache: Cache, prefix_size: int) -> Options:
     options.set_bytes_per_sync(_BYTES_A_SYNC)
     # One writes buffers out and two merge, so that new tables do not wait behind old ones.
     options.set_max_background_jobs(3)
+    options.set_ratelimiter(_MERGE_RATE, _RATE_PERIOD_US, _RATE_FAIRNESS)
     options.set_keep_log_file_num(2)
     options.set_max_log_file_size(_INFO_LOG_SIZE)
     options.set_stats_dump_period_sec(0)
