@@ -429,7 +429,7 @@ class _Database:
 
 def _walking() -> ReadOptions:
     options = ReadOptions()
-    # Files that merging left behind are removed by RocksDB's threads, not by readers with the interpreter's lock.
+    # What merging left behind is removed by RocksDB's threads, not by readers with the interpreter's lock.
     options.set_background_purge_on_iterator_cleanup(True)
     return options
 
