@@ -49,7 +49,7 @@ class Labels(StrEnum):
 
 _WINDOWS = {
     # The default schedule: a trace waits for its next turn as it does in use.
-    Labels.SECONDS: _Window(1_000, 200, 40.0, 24, 20),
+    Labels.SECONDS: _Window(1_000, 200, 40.0, 32, 25),
     # A schedule that has room for a whole window in one request, once a second.
     Labels.HUNDREDTHS: _Window(10, 20, 1_500.0, 2_048, 1_000),
 }

@@ -55,8 +55,8 @@ class LabelSection(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch: int = Field(default=24, ge=1, le=4096)
-    interval_ms: int = Field(default=20, ge=10, le=60_000)
+    batch: int = Field(default=32, ge=1, le=4096)
+    interval_ms: int = Field(default=25, ge=10, le=60_000)
 
 
 class ContributionSection(BaseModel):

@@ -30,7 +30,7 @@ def test_paths_are_relative_to_the_file_and_sections_have_defaults(table, tmp_pa
     config = _load(table, tmp_path)
     assert config.data_dir == tmp_path / "data"
     assert config.carrier.identity_key == tmp_path / "identity.key"
-    assert (config.labels.batch, config.labels.interval_ms) == (24, 20)
+    assert (config.labels.batch, config.labels.interval_ms) == (32, 25)
     assert (config.contribution.batch, config.contribution.delay_max_s) == (32, 600)
 
 

@@ -13,8 +13,8 @@ class LabelsConfig(AuthorityConfig):
 
     Attributes:
         keys: Files of the label keys, one for each kid that is served.
-        quota_per_day: Labels that a carrier may ask for a day, padding included. The default schedule, 24
-            every 20 ms, asks for 104 million.
+        quota_per_day: Labels that a carrier may ask for a day, padding included. The default schedule, 32
+            every 25 ms, asks for 110 million.
         database: URL of a PostgreSQL database that several servers of this authority share: quotas and
             nonces. None for a server that is alone; they are files in its `data_dir` then.
     """
