@@ -234,7 +234,7 @@ def errors_of_ours() -> Iterator[None]:
         ConnectionException,
     ) as error:
         for one in _causes(error):
-            if isinstance(one, AuthenticationFailed):
+            if isinstance(one, AuthenticationFailed) and not _users_unknown(one):
                 raise ConfigurationError(
                     "the cluster refuses the user or the password; check `username` and `password_file`"
                 ) from error
@@ -247,6 +247,8 @@ def errors_of_ours() -> Iterator[None]:
             f"too few nodes of the cluster answer in time ({type(error).__name__})"
         ) from error
     except Unauthorized as error:
+        if _users_unknown(error):
+            raise UnavailableError("too few nodes of the cluster answer in time (Unauthorized)") from error
         raise ConfigurationError("the cluster's user lacks rights; see docs/cluster.md for them") from error
     except InvalidRequest as error:
         raise StorageError(
@@ -262,6 +264,11 @@ def errors_of_ours() -> Iterator[None]:
         raise StorageError(f"the cluster failed: {error.summary}; its nodes' logs say why") from error
     except Exception as error:  # the driver's other classes have no common base
         raise StorageError(f"the cluster failed ({type(error).__name__}); its nodes' logs say why") from error
+
+
+def _users_unknown(error: BaseException) -> bool:
+    """Whether a node could not read its tables of users and rights: too few of those that have them answer."""
+    return "Unable to perform auth" in str(error)
 
 
 def _causes(error: BaseException) -> list[BaseException]:

@@ -95,6 +95,17 @@ def test_cluster_that_nobody_listens_at_is_unavailable():
         (NoHostAvailable("x", {"a": PermissionError(1, "[SSL: X] no")}), ConfigurationError, "certificate"),
         (NoHostAvailable("x", {"a": ConnectionRefusedError()}), UnavailableError, "too few nodes"),
         (Unauthorized("x"), ConfigurationError, "lacks rights"),
+        # What a node says that cannot read its users and rights, because the nodes that have them are away.
+        (
+            Unauthorized("Unable to perform authorization of super-user permission: Cannot achieve"),
+            UnavailableError,
+            "in time",
+        ),
+        (
+            NoHostAvailable("x", {"a": AuthenticationFailed("Unable to perform authentication: Operation")}),
+            UnavailableError,
+            "in time",
+        ),
         (InvalidRequest("x"), StorageError, "record-store schema"),
         (ErrorMessage(0x1700, "x", None), UnavailableError, "does not know yet"),
         (ErrorMessage(0x1500, "x", None), StorageError, "the cluster failed"),
