@@ -15,7 +15,7 @@ FUZZ_SECONDS ?= 600
 TEST_SERVERS := /usr/lib/postgresql/*/bin/postgres=postgresql
 CLUSTER_SERVERS := /usr/lib/jvm/*17*/bin/java=openjdk-17-jre-headless mvn=maven
 
-.PHONY: help setup demo test test-cluster lint lint-python lint-rust test-rust test-python bench fuzz openapi wheel clean
+.PHONY: help setup demo test test-cluster lint lint-python lint-rust test-rust test-python bench bench-deep fuzz openapi wheel clean
 
 help: ## list the tasks
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,10 +69,18 @@ test-cluster: ## the record store on three real Cassandra nodes, one of which is
 	@scripts/need-packages $(CLUSTER_SERVERS)
 	@$(STAGE) test-cluster $(BIN)/pytest tests/cluster
 
-bench: setup ## the figures of docs/benchmarks.md
-	@$(BIN)/trunkline bench primitives
-	@$(BIN)/trunkline bench pipeline
+bench: setup ## the figures of docs/benchmarks.md, and the pages that are printed by a command; about 25 minutes
+	@mkdir -p target/bench
+	@for one in primitives pipeline store labels; do $(BIN)/trunkline bench $$one --json >target/bench/$$one.json; tail -n 1 target/bench/$$one.json; done
 	@$(BIN)/trunkline bench trace
+	@$(BIN)/trunkline bench trace --labels 2001
+	@for one in pipeline store labels; do $(BIN)/trunkline bench $$one --cores; done
+	@$(BIN)/trunkline bench paper --out docs
+	@$(BIN)/trunkline plan --calls-per-second 10000 $(foreach one,primitives pipeline store labels,--costs target/bench/$(one).json) --out docs/sizing-plan.md
+	@$(BIN)/trunkline pstn adoption --plot docs/adoption.svg
+
+bench-deep: setup ## a record store of 20 million records; 20 minutes, and 36 GB in TMPDIR
+	@$(BIN)/trunkline bench store --depth 20000000
 
 fuzz: setup ## feed changed bytes to every decoder for FUZZ_SECONDS
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --constraint constraints.txt --group fuzz

@@ -267,7 +267,7 @@ def errors_of_ours() -> Iterator[None]:
 
 
 def _users_unknown(error: BaseException) -> bool:
-    """Whether a node could not read its tables of users and rights: too few of those that have them answer."""
+    """Whether a node could not read its tables of users and rights, since too few that have them answer."""
     return "Unable to perform auth" in str(error)
 
 
