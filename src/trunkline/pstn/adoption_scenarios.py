@@ -6,6 +6,7 @@ scenarios that differ from it in one assumption each.
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from trunkline.errors import InputError
 from trunkline.pstn.adoption_flows import Ties
@@ -150,8 +151,8 @@ def variations(assumptions: list[str]) -> list[Scenario]:
 
 
 def _all_variations() -> list[Scenario]:
-    def vary(assumption: Assumption, name: str, **changes: object) -> Scenario:
-        return replace(PAPER, name=name, assumption=assumption, **changes)  # type: ignore[arg-type] # by name
+    def vary(assumption: Assumption, name: str, **changes: Any) -> Scenario:
+        return replace(PAPER, name=name, assumption=assumption, **changes)
 
     heavy = Network(highest_cost=10)
     fit = Network(graph=Graph.BIANCONI_BARABASI)

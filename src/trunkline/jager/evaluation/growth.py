@@ -9,9 +9,10 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from trunkline.errors import InputError
 from trunkline.jager.evaluation.paper import Timing
@@ -30,6 +31,7 @@ _FOUND = 5
 """Of the keys of one selection, those that have a record: the hops of a call."""
 _KEPT_OF_A_BATCH = 20
 _ROUNDS = 50
+_Input = TypeVar("_Input")
 _IDX = slice(14, 14 + INDEX_SIZE)
 _SPACE_FACTOR = 2.5
 """Of the records' bytes, with the log and compactions under way."""
@@ -98,10 +100,9 @@ def _fill(engine: RocksEngine, batches_a_point: int, step: Callable[[int], None]
             step(BATCH)
         filled = batches_a_point * BATCH
         stored += filled
-        singles = iter(_random_records(_ROUNDS))
-        insert = _time(lambda: engine.put_batch([next(singles)]))  # noqa: B023 - called here only
-        queries = iter([_query(present) for _ in range(_ROUNDS)])
-        select = _time(lambda: _select(engine, next(queries)))  # noqa: B023 - as above
+        insert = _time(lambda record: engine.put_batch([record]), _random_records(_ROUNDS))
+        queries = [_query(present) for _ in range(_ROUNDS)]
+        select = _time(lambda indices: _select(engine, indices), queries)
         points.append(GrowthPoint(stored, insert, wall * 1_000 / filled, processor * 1e6 / filled, select))
         stored += _ROUNDS
     return points
@@ -132,10 +133,10 @@ def _random_records(count: int) -> list[StoredRecord]:
     return made
 
 
-def _time(call: Callable[[], None]) -> Timing:
+def _time(call: Callable[[_Input], None], inputs: Sequence[_Input]) -> Timing:
     taken = []
-    for _ in range(_ROUNDS):
+    for one in inputs:
         began = time.perf_counter()
-        call()
+        call(one)
         taken.append((time.perf_counter() - began) * 1_000)
     return Timing(statistics.fmean(taken), min(taken), max(taken), statistics.stdev(taken))

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from trunkline.crypto.runtime import set_threads
 from trunkline.jager.evaluation.paper import Timing
@@ -69,13 +70,13 @@ def measure_tasks(parties: Parties, runs: int, step: Callable[[], None]) -> dict
     with restored_threads():
         set_threads(1)
         for name, prepare in _SINGLE.items():
-            single = batched = _time(lambda prepare=prepare: prepare(parties), 1, runs)  # type: ignore[misc] # mypy knows no defaults of lambdas
+            single = batched = _time(partial(prepare, parties), 1, runs)
             step()
             count = 1
             if name in _BATCHES:
                 count, prepare_batch = _BATCHES[name]
                 batches = max(min(_FEWEST_BATCHES, runs), runs // count)
-                batched = _time(lambda: prepare_batch(parties, count), count, batches)  # noqa: B023 - called here only
+                batched = _time(partial(prepare_batch, parties, count), count, batches)
                 step()
             timings[name] = TaskTiming(single, runs, count, batched)
     return timings

@@ -19,6 +19,7 @@ from trunkline.jager.record_store.rocks_engine import ServedGrant, UsedQuota
 
 _ATTEMPTS = 8
 _PAUSE_S = 0.05
+_random = random.SystemRandom()
 _DAY_US = 86_400 * 1_000_000
 
 
@@ -194,4 +195,4 @@ def _applied(rows: Sequence[Row]) -> bool:
 
 def _pause(attempt: int) -> None:
     """Leave the field to whoever else is counting, for longer each time."""
-    sleep(random.uniform(0, _PAUSE_S * 2**attempt))  # noqa: S311 - nothing to guess here
+    sleep(_random.uniform(0, _PAUSE_S * 2**attempt))
