@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trunkline.cli.bench.linearity import measure_linearity
+from trunkline.cli.bench.options import Cores, Profile
 from trunkline.cli.output import bar, console, print_json
 
 if TYPE_CHECKING:
@@ -30,12 +31,8 @@ def labels(
     seconds: Annotated[float, typer.Option(help="How long requests are sent.", min=1)] = 20.0,
     batch: Annotated[int, typer.Option(help="Labels a request.", min=1, max=4096)] = 1024,
     connections: Annotated[int, typer.Option(help="Requests under way at a time.", min=1, max=64)] = 4,
-    cores: Annotated[
-        bool, typer.Option("--cores", help="Compare one core with two, five times in turns.")
-    ] = False,
-    profile: Annotated[
-        Path | None, typer.Option(help="The unstripped core: samples with perf; see scripts/profile-curve.")
-    ] = None,
+    cores: Cores = False,
+    profile: Profile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """Times the evaluation of ready blinded batches; client and label authority share the cores."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from trunkline.cli.bench.options import Cores, Profile
 from trunkline.cli.output import bar, console, print_json
 
 TARGET = 1_200
@@ -37,12 +38,8 @@ def settings(pairing_us: float) -> dict[str, dict[str, Any]]:
 
 def pipeline(
     records: Annotated[int, typer.Option(help="Call records of one carrier.", min=100)] = 20_000,
-    cores: Annotated[
-        bool, typer.Option("--cores", help="Compare one core with two, in five alternating pairs.")
-    ] = False,
-    profile: Annotated[
-        Path | None, typer.Option(help="The unstripped core: samples with perf; see scripts/profile-curve.")
-    ] = None,
+    cores: Cores = False,
+    profile: Profile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """Times one carrier's contribution: read, label, encrypt, sign, send, verify, store, acknowledge."""

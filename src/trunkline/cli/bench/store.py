@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from trunkline.cli.bench.linearity import measure_linearity
+from trunkline.cli.bench.options import Cores, Profile
 from trunkline.cli.output import bar, console, print_json
 
 if TYPE_CHECKING:
@@ -38,12 +39,8 @@ def store(
             help="Fill the store to so many records, and measure look-ups and sweeps too.", min=50_000
         ),
     ] = None,
-    cores: Annotated[
-        bool, typer.Option("--cores", help="Compare one core with two, five times in turns.")
-    ] = False,
-    profile: Annotated[
-        Path | None, typer.Option(help="The unstripped core: samples with perf; see scripts/profile-curve.")
-    ] = None,
+    cores: Cores = False,
+    profile: Profile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value.")] = False,
 ) -> None:
     """Times verification and storage of ready records; client and record store share the cores."""
