@@ -41,6 +41,12 @@ def all_nodes(nodes):
     return nodes
 
 
+@pytest.fixture(scope="module")
+def settings(all_nodes):
+    """What a store's configuration says of a keyspace that nobody has used yet."""
+    return all_nodes.settings(f"t{secrets.token_hex(6)}")
+
+
 @pytest.fixture(scope="session")
 def cluster(nodes):
     """A keyspace of a store's own, with all tables."""

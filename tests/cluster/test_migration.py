@@ -29,11 +29,6 @@ SOME_CALLS = 8
 
 
 @pytest.fixture(scope="module")
-def settings(all_nodes):
-    return all_nodes.settings(f"t{secrets.token_hex(6)}")
-
-
-@pytest.fixture(scope="module")
 def embedded(settings):
     """The shipped lab on an embedded store that has some older records already; nothing contributed yet."""
     with lab_run(LAB) as run:

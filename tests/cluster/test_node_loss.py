@@ -4,7 +4,6 @@ The tests are the chapters of one story, in their order.
 """
 
 import os
-import secrets
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,11 +35,6 @@ pytestmark = pytest.mark.network
 RECORDS = 474
 SOME_CALLS = 8
 TRACES_AT_ONCE = 4
-
-
-@pytest.fixture(scope="module")
-def settings(all_nodes):
-    return all_nodes.settings(f"t{secrets.token_hex(6)}")
 
 
 @pytest.fixture(scope="module")
